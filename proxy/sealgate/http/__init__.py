@@ -1,0 +1,1 @@
+"""The edge: requests parsed into types, decisions and errors rendered, bodies relayed."""

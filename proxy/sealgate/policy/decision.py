@@ -1,0 +1,107 @@
+"""What was decided, and on what grounds: the value that travels from `decide` to people, logs and the cache."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sealgate.evidence.reason import CURABLE, Reason
+from sealgate.oci.artifact import Kind
+from sealgate.oci.digest import Digest
+
+
+class Outcome(StrEnum):
+    """The three answers. Nothing is admitted by default: there is no fourth."""
+
+    ADMIT = "admit"
+    DENY = "deny"
+    UNDETERMINED = "undetermined"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What a decision is about: the digest of the bytes that are served or stored, and what they claim to be."""
+
+    digest: Digest
+    kinds: tuple[Kind, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What came of one candidate or one check.
+
+    Args:
+        text: a sentence for people, without its full stop.
+        source: where the candidate was found (`digest[position]`), "" when there is none.
+    """
+
+    reason: Reason
+    text: str
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleResult:
+    """What one rule came to.
+
+    Args:
+        enforced: False when the rule is not required or its policy only warns.
+        satisfied: True also when an admitted index stands in for it.
+        signers: who satisfied it, for people.
+        finding: the nearest it came to being satisfied; None when it is.
+        findings: what came of every candidate.
+        cure: what to do about it: a command, or the team's own words.
+    """
+
+    policy: str
+    rule: str
+    enforced: bool
+    required: bool
+    satisfied: bool
+    signers: tuple[str, ...] = ()
+    finding: Finding | None = None
+    findings: tuple[Finding, ...] = ()
+    cure: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The answer for one digest, one repository and one set of policies.
+
+    Args:
+        finding: why not, when it is not an admission; of the first rule that stands in the way.
+        policy: whose rule that is; "" when no rule but a condition of the gate stands in the way.
+        rule: its name.
+        cure: what to do about it; "" when nothing can be said.
+        results: every rule that applied.
+        warnings: what would have been refused, were its policy enforced.
+        valid_until: until when it may be used again.
+        covered_by: the index that admits it, when it is not admitted itself.
+    """
+
+    outcome: Outcome
+    digest: Digest
+    valid_until: datetime
+    finding: Finding | None = None
+    policy: str = ""
+    rule: str = ""
+    cure: str = ""
+    results: tuple[RuleResult, ...] = ()
+    warnings: tuple[str, ...] = ()
+    covered_by: Digest | None = None
+
+    @property
+    def admitted(self) -> bool:
+        """Whether it may be served, or its tag may move."""
+        return self.outcome is Outcome.ADMIT
+
+    @property
+    def curable(self) -> bool:
+        """Whether a signature is all that stands between this and an admission."""
+        return (
+            self.outcome is Outcome.DENY
+            and self.finding is not None
+            and self.finding.reason in CURABLE
+            and all(
+                result.finding is None or result.finding.reason in CURABLE for result in self.results if result.enforced
+            )
+        )
