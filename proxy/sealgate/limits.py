@@ -26,23 +26,40 @@ CANDIDATES: Final = 100  # cosign's cap on signatures per image (GHSA-vfp6)
 REFERRERS_PAGES: Final = 10  # ours: enough for CANDIDATES at ten a page
 SIGNATURE_BLOB_BYTES: Final = 4 * 1024 * 1024  # containers/image's cap on one signature
 CARRIER_BLOBS: Final = 101  # a config and CANDIDATES layers
+LISTING_INDEXES: Final = 16  # ours: indexes asked whether they cover one child
 INDEX_DEPTH: Final = 4  # ours: an index in an index in an index
 LISTING_MANIFESTS: Final = 64  # ours: manifests of a repository asked whether they admit one blob
 DISCOVERIES: Final = 16  # ours: evidence gatherings at a time over the whole gate
+DISCOVERY_FETCHES: Final = 8  # ours: requests to the upstream at a time for one digest's evidence
 DISCOVERY_SECONDS: Final = 30.0  # ours: past it the answer is undetermined
 VERIFICATION_THREADS: Final = 2  # measured: more gain nothing (the verifier holds the GIL for most of its time)
 
 # Decisions.
 ADMIT_TTL_SECONDS: Final = 3600.0  # design section 5: default of `admit_ttl`
 DENY_TTL_SECONDS: Final = 5.0  # design section 5: "kept seconds"
+MANIFESTS_IN_MEMORY_BYTES: Final = 32 * 1024 * 1024  # ours: parsed, they take a few times as much
+RESOLUTIONS_IN_MEMORY: Final = 4096  # ours: (repository, operation, tag) whose covering policies are remembered
 DECISIONS_IN_MEMORY: Final = 50_000  # ours: about 1 KiB each
 RETRY_AFTER_SECONDS: Final = 5  # what an undetermined answer tells the client
+
+# State.
+LISTINGS_IN_MEMORY: Final = 20_000  # ours: manifests that list, or things listed, about 2 KiB each
+RECORDED_IN_MEMORY: Final = 50_000  # ours: manifests known to be recorded; a warm pull then writes nothing
+STATE_BUSY_SECONDS: Final = 5.0  # ours: how long a statement waits for another process's write
+STATE_CONNECTIONS: Final = 4  # ours: a thread each; one writes, the others read beside it
+STATE_CHECKOUT_SECONDS: Final = 10.0  # ours: how long a query waits for one of them
+SAVES_PER_PRUNE: Final = 256  # ours: every so many decisions saved, those that are over are dropped
 
 # Upstream.
 CONNECT_SECONDS: Final = 5.0  # attacks F2
 FIRST_BYTE_SECONDS: Final = 30.0  # attacks F2
 IDLE_READ_SECONDS: Final = 60.0  # attacks F2; a blob has no bound in all
+DOCUMENT_SECONDS: Final = 60.0  # ours: a manifest, listing, signature blob or error body whole, however it drips
+UPLOAD_ANSWER_SECONDS: Final = 300.0  # ours: registries on object storage copy a blob before they answer its last PUT
 REDIRECTS: Final = 3  # attacks B25
+CHALLENGES: Final = 8  # ours: `WWW-Authenticate` values of one answer
+CHALLENGE_CHARACTERS: Final = 4096  # ours: real ones stay under 500
+RETRY_AFTER_MOST_SECONDS: Final = 86_400  # ours: of an upstream's `Retry-After`, what is passed on
 UPSTREAM_CONNECTIONS: Final = 256  # ours
 RELAY_CHUNK_BYTES: Final = 1024 * 1024  # measured: the size at which a relay stops being the limit
 
@@ -50,3 +67,14 @@ RELAY_CHUNK_BYTES: Final = 1024 * 1024  # measured: the size at which a relay st
 REASON_PHRASE_CHARACTERS: Final = 200  # what containerd and the kubelet print in one line
 MESSAGE_CHARACTERS: Final = 2000  # docker and podman print it whole
 LISTING_ENTRIES: Final = 1000  # Distribution's own maximum of `n`
+
+# The edge.
+HEADER_FIELD_BYTES: Final = 16 * 1024  # ours: cloud registries' tokens pass 8 KiB
+HEADERS: Final = 128  # aiohttp's own bound
+ACCEPTED_TYPES: Final = 64  # ours: Docker names 8
+CALLER_CHARACTERS: Final = 200  # ours: of a User-Agent or user name, in the decision log
+WARNINGS: Final = 4  # ours: clients print each of them
+KEEPALIVE_SECONDS: Final = 75.0  # nginx's; also bounds how long a request's head may take (attacks F17)
+STALLED_CLIENT_SECONDS: Final = 120.0  # ours: a reader that takes nothing for so long is gone (attacks F17)
+RECEIVE_BYTES: Final = 256 * 1024  # measured: what one read of asyncio's transport brings at most
+CUT_SECONDS: Final = 0.5  # ours: how long a handler has to end after the grace is over

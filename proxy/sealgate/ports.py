@@ -13,6 +13,8 @@ from sealgate.oci.manifest import Descriptor
 from sealgate.oci.reference import Reference, Repository, Tag
 from sealgate.policy.decision import Decision
 from sealgate.policy.model import Operation
+from sealgate.policy.record import Caller as Caller
+from sealgate.policy.record import DecisionRecord as DecisionRecord
 
 
 class Clock(Protocol):
@@ -282,38 +284,6 @@ class SignatureVerifier(Protocol):
         Every key is tried; a certificate is verified against the trusted roots. What comes back names the signer and
         what is proven about the log entry and the time; whether that satisfies anybody is not its business.
         """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
-    """Who asked, for the decision log: as far as it is known, and never with a secret."""
-
-    address: str = ""
-    user_agent: str = ""
-    name: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DecisionRecord:
-    """One decision as it was given to one caller.
-
-    Args:
-        identifier: a ULID; what a refusal names.
-        reference: what was asked for, as `repo:tag` or `repo@digest`.
-        cached: whether it was reused.
-        took_ms: milliseconds that it took to reach.
-    """
-
-    identifier: str
-    at: datetime
-    caller: Caller
-    operation: Operation
-    repository: Repository
-    reference: str
-    decision: Decision
-    policies: str
-    cached: bool
-    took_ms: float
 
 
 class DecisionLog(Protocol):

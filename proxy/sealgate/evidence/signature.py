@@ -60,6 +60,8 @@ class KeySigner:
 class KeylessSigner:
     """Signed with a certificate that a trusted root vouches for.
 
+    Two with the same identity, issuer and root are one signer, whatever else their certificates say.
+
     Args:
         identity: the certificate's one subject alternative name.
         issuer: the OIDC issuer that its extension names.
@@ -70,7 +72,7 @@ class KeylessSigner:
     identity: str
     issuer: str
     trusted_root: str = "default"
-    claims: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+    claims: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), compare=False)
 
 
 Signer: TypeAlias = KeySigner | KeylessSigner

@@ -44,3 +44,7 @@ class Digest:
 
     def __str__(self) -> str:
         return f"{self.algorithm}:{self.hex}"
+
+
+NO_CONTENT = Digest.of(b"")
+"""The digest of nothing: what a decision is about that was made before any content came."""

@@ -49,7 +49,7 @@ class RuleResult:
         signers: who satisfied it, for people.
         finding: the nearest it came to being satisfied; None when it is.
         findings: what came of every candidate.
-        cure: what to do about it: a command, or the team's own words.
+        cure: what to do about it: a command, or the team's own words; `{reference}` as in `Decision`.
     """
 
     policy: str
@@ -70,8 +70,9 @@ class Decision:
     Args:
         finding: why not, when it is not an admission; of the first rule that stands in the way.
         policy: whose rule that is; "" when no rule but a condition of the gate stands in the way.
+        description: what that policy says it is for; "" when it does not.
         rule: its name.
-        cure: what to do about it; "" when nothing can be said.
+        cure: what to do about it; "" when nothing can be said. `{reference}` in it stands for the image by digest.
         results: every rule that applied.
         warnings: what would have been refused, were its policy enforced.
         valid_until: until when it may be used again.
@@ -83,6 +84,7 @@ class Decision:
     valid_until: datetime
     finding: Finding | None = None
     policy: str = ""
+    description: str = ""
     rule: str = ""
     cure: str = ""
     results: tuple[RuleResult, ...] = ()

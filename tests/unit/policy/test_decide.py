@@ -1,0 +1,379 @@
+"""`decide` and `cover`: each condition is shown by the one fact that turns the answer."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sealgate.evidence.keys import PublicKey
+from sealgate.evidence.reason import Reason
+from sealgate.evidence.signature import (
+    Evidence,
+    KeylessSigner,
+    KeySigner,
+    LogProof,
+    RejectedCandidate,
+    Shortfall,
+    Source,
+    VerifiedSignature,
+)
+from sealgate.oci.artifact import IMAGE, Kind
+from sealgate.oci.digest import Digest
+from sealgate.policy.decide import cover, decide
+from sealgate.policy.decision import Decision, Outcome, Subject
+from sealgate.policy.model import (
+    KeylessRequirement,
+    KeyRequirement,
+    Mode,
+    Policy,
+    Resolved,
+    Rule,
+    SignatureType,
+    Unmatched,
+)
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+DIGEST = Digest.of(b"an image")
+INDEX = Digest.of(b"an index")
+SOURCE = Source(Digest.of(b"a carrier"), 0)
+ISSUER = "https://accounts.example"
+IMAGE_KIND = Kind(IMAGE)
+SBOM_KIND = Kind(frozenset({"application/spdx+json"}))
+
+
+class Exactly:
+    """The simplest matcher."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def matches(self, value: str) -> bool:
+        return value == self.text
+
+    def fill(self, captures: object) -> "Exactly":
+        return self
+
+
+def key(name: str) -> PublicKey:
+    return PublicKey(fingerprint=f"fingerprint of {name}", spki=b"", algorithm="ecdsa-p256")
+
+
+def key_rule(*names: str, **more: object) -> Rule:
+    alternatives = tuple(KeyRequirement(name=name, key=key(name)) for name in names)
+    return Rule(**({"name": "signed", "alternatives": alternatives, "log": LogProof.NONE} | more))
+
+
+def keyless_rule(identity: str = "ci@team.example", issuer: str = ISSUER, **more: object) -> Rule:
+    wanted = KeylessRequirement(identity=Exactly(identity), issuer=Exactly(issuer))
+    return Rule(**({"name": "signed", "alternatives": (wanted,)} | more))
+
+
+def policy(*rules: Rule, **more: object) -> Policy:
+    return Policy(**({"name": "p", "repositories": (), "rules": rules} | more))
+
+
+def resolved(*policies: Policy, unmatched: Unmatched = Unmatched.DENY) -> Resolved:
+    return Resolved(policies=policies, unmatched=unmatched, digest="d")
+
+
+def by_key(name: str, log: LogProof = LogProof.NONE, **more: object) -> VerifiedSignature:
+    return VerifiedSignature(**({"source": SOURCE, "signer": KeySigner(key(name).fingerprint), "log": log} | more))
+
+
+def keyless(identity: str = "ci@team.example", issuer: str = ISSUER, **more: object) -> VerifiedSignature:
+    facts = {
+        "source": SOURCE,
+        "signer": KeylessSigner(identity=identity, issuer=issuer),
+        "log": LogProof.INCLUSION,
+        "signed_at": (NOW - timedelta(days=1),),
+    }
+    return VerifiedSignature(**(facts | more))
+
+
+def ask(policies: Resolved, *signatures: VerifiedSignature, kinds: tuple[Kind, ...] = (IMAGE_KIND,), **more) -> Decision:
+    evidence = Evidence(subject=DIGEST, signatures=signatures, **more)
+    return decide(policies, Subject(digest=DIGEST, kinds=kinds), evidence, NOW)
+
+
+def refused(decision: Decision) -> Reason:
+    assert decision.outcome is not Outcome.ADMIT
+    assert decision.finding is not None
+    return decision.finding.reason
+
+
+def test_a_signature_by_the_key_is_enough() -> None:
+    decision = ask(resolved(policy(key_rule("release"))), by_key("release"))
+    assert decision.admitted
+    assert decision.results[0].signers == ("key release",)
+
+
+def test_no_signature() -> None:
+    decision = ask(resolved(policy(key_rule("release"))))
+    assert refused(decision) is Reason.SIGNATURE_MISSING
+    assert decision.cure == "sign it with `cosign sign --key <private key of release> {reference}`"
+    assert decision.curable
+
+
+def test_a_signature_by_another_key() -> None:
+    assert refused(ask(resolved(policy(key_rule("release"))), by_key("other"))) is Reason.KEY_NOT_TRUSTED
+
+
+def test_evidence_about_another_digest_is_a_mistake_of_the_caller() -> None:
+    with pytest.raises(ValueError, match="another digest"):
+        decide(resolved(policy(key_rule("a"))), Subject(digest=INDEX, kinds=()), Evidence(subject=DIGEST), NOW)
+
+
+class TestKeyless:
+    def test_admits(self) -> None:
+        assert ask(resolved(policy(keyless_rule())), keyless()).admitted
+
+    def test_another_identity(self) -> None:
+        decision = ask(resolved(policy(keyless_rule())), keyless(identity="ci@other.example"))
+        assert refused(decision) is Reason.IDENTITY_MISMATCH
+        assert decision.finding is not None
+        assert decision.finding.text == (
+            f"signed by ci@other.example (issuer {ISSUER}), expected ci@team.example (issuer {ISSUER})"
+        )
+
+    def test_another_issuer(self) -> None:
+        assert refused(ask(resolved(policy(keyless_rule())), keyless(issuer="https://evil"))) is Reason.ISSUER_MISMATCH
+
+    def test_another_trusted_root(self) -> None:
+        signer = KeylessSigner(identity="ci@team.example", issuer=ISSUER, trusted_root="other")
+        assert refused(ask(resolved(policy(keyless_rule())), keyless(signer=signer))) is Reason.IDENTITY_MISMATCH
+
+    def test_where_only_a_key_is_asked_for(self) -> None:
+        assert refused(ask(resolved(policy(key_rule("k"))), keyless())) is Reason.KEY_NOT_TRUSTED
+
+    def test_a3_without_a_verified_time(self) -> None:
+        assert refused(ask(resolved(policy(keyless_rule())), keyless(signed_at=()))) is Reason.TIMESTAMP_MISSING
+
+    def test_a5_signed_in_the_future(self) -> None:
+        later = keyless(signed_at=(NOW - timedelta(days=1), NOW + timedelta(seconds=1)))
+        assert refused(ask(resolved(policy(keyless_rule())), later)) is Reason.SIGNED_IN_THE_FUTURE
+
+
+class TestLog:
+    @pytest.mark.parametrize(
+        ("asked", "given", "reason"),
+        [
+            (LogProof.INCLUSION, LogProof.NONE, Reason.LOG_ENTRY_MISSING),
+            (LogProof.INCLUSION, LogProof.PROMISE, Reason.LOG_PROOF_MISSING),
+            (LogProof.PROMISE, LogProof.NONE, Reason.LOG_ENTRY_MISSING),
+        ],
+    )
+    def test_less_than_asked_for(self, asked: LogProof, given: LogProof, reason: Reason) -> None:
+        assert refused(ask(resolved(policy(key_rule("k", log=asked))), by_key("k", given))) is reason
+
+    @pytest.mark.parametrize("given", [LogProof.PROMISE, LogProof.INCLUSION])
+    def test_as_much_or_more(self, given: LogProof) -> None:
+        assert ask(resolved(policy(key_rule("k", log=LogProof.PROMISE))), by_key("k", given)).admitted
+
+
+class TestThreshold:
+    def test_two_of_three(self) -> None:
+        rule = key_rule("a", "b", "c", threshold=2)
+        assert ask(resolved(policy(rule)), by_key("a"), by_key("c")).admitted
+
+    def test_one_signer_twice_is_one(self) -> None:
+        decision = ask(resolved(policy(key_rule("a", "b", threshold=2))), by_key("a"), by_key("a"))
+        assert refused(decision) is Reason.THRESHOLD_NOT_MET
+
+    def test_one_key_under_two_names_is_one(self) -> None:
+        twins = tuple(KeyRequirement(name=name, key=key("a")) for name in ("a", "alias"))
+        rule = replace(key_rule(), alternatives=twins, threshold=2)
+        assert refused(ask(resolved(policy(rule)), by_key("a"), by_key("a"))) is Reason.THRESHOLD_NOT_MET
+
+    def test_claims_do_not_make_one_signer_two(self) -> None:
+        twice = [
+            keyless(signer=KeylessSigner(identity="ci@team.example", issuer=ISSUER, claims={"run": run}))
+            for run in ("1", "2")
+        ]
+        assert refused(ask(resolved(policy(keyless_rule(threshold=2))), *twice)) is Reason.THRESHOLD_NOT_MET
+
+
+class TestCombination:
+    def test_every_rule_must_be_satisfied(self) -> None:
+        both = resolved(policy(key_rule("a", name="first"), key_rule("b", name="second")))
+        assert ask(both, by_key("a"), by_key("b")).admitted
+        decision = ask(both, by_key("a"))
+        assert decision.rule == "second"
+
+    def test_every_policy_must_be_satisfied(self) -> None:
+        both = resolved(policy(key_rule("a")), policy(key_rule("b"), name="q"))
+        assert ask(both, by_key("a"), by_key("b")).admitted
+        assert ask(both, by_key("a")).policy == "q"
+
+    def test_allow_unsigned_relaxes_no_other_policy(self) -> None:
+        both = resolved(policy(allow_unsigned=True), policy(key_rule("a"), name="q"))
+        assert refused(ask(both)) is Reason.SIGNATURE_MISSING
+
+    def test_allow_unsigned_policy(self) -> None:
+        assert ask(resolved(policy(allow_unsigned=True))).admitted
+
+    def test_a_rule_that_is_not_required_only_warns(self) -> None:
+        decision = ask(resolved(policy(key_rule("a"), key_rule("b", name="wish", required=False))), by_key("a"))
+        assert decision.admitted
+        assert decision.warnings[0].startswith("not satisfied: policy p, rule wish")
+
+    def test_a_required_false_rule_alone_covers_nothing(self) -> None:
+        decision = ask(resolved(policy(key_rule("b", required=False))), by_key("b"))
+        assert refused(decision) is Reason.ARTIFACT_TYPE_NOT_COVERED
+
+    def test_a_policy_that_warns_lets_through_and_says_so(self) -> None:
+        decision = ask(resolved(policy(key_rule("a"), mode=Mode.WARN)))
+        assert decision.admitted
+        assert "would be denied by policy p, rule signed: no signature found" in decision.warnings[0]
+
+    def test_denial_comes_before_doubt(self) -> None:
+        gpg = Rule(name="gpg", signature_type=SignatureType.GPG)
+        lost = Shortfall(reason=Reason.UPSTREAM_UNAVAILABLE, detail="lost")
+        decision = ask(resolved(policy(key_rule("a"), gpg)), shortfalls=(lost,))
+        assert decision.outcome is Outcome.DENY
+
+
+class TestUnmatched:
+    def test_deny(self) -> None:
+        decision = ask(resolved())
+        assert refused(decision) is Reason.REPOSITORY_NOT_COVERED
+        assert not decision.curable
+
+    def test_warn(self) -> None:
+        decision = ask(resolved(unmatched=Unmatched.WARN))
+        assert decision.admitted
+        assert decision.warnings
+
+    def test_admit(self) -> None:
+        decision = ask(resolved(unmatched=Unmatched.ADMIT))
+        assert decision.admitted
+        assert not decision.warnings
+
+
+class TestShortfalls:
+    lost = Shortfall(reason=Reason.UPSTREAM_UNAVAILABLE, detail="its signatures could not be read")
+
+    def test_what_was_not_read_cannot_be_called_missing(self) -> None:
+        decision = ask(resolved(policy(key_rule("a"))), shortfalls=(self.lost,))
+        assert decision.outcome is Outcome.UNDETERMINED
+        assert decision.valid_until == NOW
+
+    def test_extra_evidence_never_takes_an_admission_away(self) -> None:
+        junk = RejectedCandidate(source=SOURCE, reason=Reason.PAYLOAD_MALFORMED, detail="junk")
+        decision = ask(resolved(policy(key_rule("a"))), by_key("a"), rejected=(junk,), shortfalls=(self.lost,))
+        assert decision.admitted
+
+
+class TestArtifactTypes:
+    spdx = frozenset({"application/spdx+json"})
+
+    def test_a_rule_for_another_type_does_not_apply(self) -> None:
+        rule = key_rule("a", artifact_types=frozenset({"helm"}))
+        assert refused(ask(resolved(policy(rule)), by_key("a"))) is Reason.ARTIFACT_TYPE_NOT_COVERED
+
+    def test_rules_for_each_claimed_kind_apply(self) -> None:
+        helm = Kind(frozenset({"helm"}))
+        both = policy(
+            key_rule("a", name="images", artifact_types=IMAGE),
+            key_rule("b", name="charts", artifact_types=frozenset({"helm"})),
+        )
+        assert ask(resolved(both), by_key("a"), kinds=(IMAGE_KIND, helm)).rule == "charts"
+
+    def test_allow_unsigned_by_type(self) -> None:
+        free = Rule(name="sboms", artifact_types=self.spdx, allow_unsigned=True)
+        images = key_rule("a", artifact_types=IMAGE)
+        assert ask(resolved(policy(images, free)), kinds=(SBOM_KIND,)).admitted
+
+    def test_the_pusher_cannot_choose_a_free_rule_by_adding_a_claim(self) -> None:
+        free = Rule(name="sboms", artifact_types=self.spdx, allow_unsigned=True)
+        helm = Kind(frozenset({"helm"}))
+        decision = ask(resolved(policy(key_rule("a", artifact_types=IMAGE), free)), kinds=(SBOM_KIND, helm))
+        assert refused(decision) is Reason.ARTIFACT_TYPE_NOT_COVERED
+
+    def test_a_signature_type_of_the_future_denies(self) -> None:
+        gpg = Rule(name="gpg", signature_type=SignatureType.GPG, artifact_types=frozenset({"rpm"}))
+        rpm = Kind(frozenset({"rpm"}))
+        decision = ask(resolved(policy(key_rule("a", artifact_types=IMAGE), gpg)), by_key("a"), kinds=(rpm,))
+        assert refused(decision) is Reason.SIGNATURE_TYPE_NOT_SUPPORTED_YET
+        assert not decision.curable
+
+
+class TestFindings:
+    def test_the_nearest_failure_is_told_and_all_are_kept(self) -> None:
+        junk = RejectedCandidate(source=SOURCE, reason=Reason.PAYLOAD_MALFORMED, detail="junk")
+        decision = ask(resolved(policy(keyless_rule())), keyless(identity="x"), rejected=(junk,))
+        assert refused(decision) is Reason.IDENTITY_MISMATCH
+        assert {finding.reason for finding in decision.results[0].findings} == {
+            Reason.IDENTITY_MISMATCH,
+            Reason.PAYLOAD_MALFORMED,
+        }
+
+    def test_the_teams_own_words_come_first(self) -> None:
+        assert ask(resolved(policy(key_rule("a", fix="ask Ann"), fix="ask Bob"))).cure == "ask Ann"
+        assert ask(resolved(policy(key_rule("a"), fix="ask Bob"))).cure == "ask Bob"
+
+
+class TestValidity:
+    def test_the_nearest_expiry_bounds_an_admission(self) -> None:
+        soon = NOW + timedelta(minutes=1)
+        decision = ask(resolved(policy(key_rule("a"))), by_key("a", expires=soon), by_key("a"))
+        assert decision.valid_until == soon
+
+    def test_at_most_the_ttl(self) -> None:
+        decision = ask(resolved(policy(key_rule("a"))), by_key("a", expires=NOW + timedelta(days=9)))
+        assert decision.valid_until == NOW + timedelta(hours=1)
+
+    def test_a_denial_is_kept_seconds(self) -> None:
+        assert ask(resolved(policy(key_rule("a")))).valid_until == NOW + timedelta(seconds=5)
+
+
+class TestCover:
+    """A child manifest and the indexes that list it."""
+
+    def index(self, policies: Resolved, *signatures: VerifiedSignature, **more) -> Decision:
+        evidence = Evidence(subject=INDEX, signatures=signatures, **more)
+        return decide(policies, Subject(digest=INDEX, kinds=(IMAGE_KIND,)), evidence, NOW)
+
+    def test_a26_an_admitted_index_admits_its_child(self) -> None:
+        policies = resolved(policy(key_rule("a")))
+        covered = cover(ask(policies), [self.index(policies, by_key("a"))], policies, NOW)
+        assert covered.admitted
+        assert covered.covered_by == INDEX
+
+    def test_a26_an_index_that_is_not_admitted_does_not(self) -> None:
+        policies = resolved(policy(key_rule("a")))
+        assert not cover(ask(policies), [self.index(policies)], policies, NOW).admitted
+
+    def test_only_rules_that_applied_to_the_index(self) -> None:
+        policies = resolved(
+            policy(key_rule("a", artifact_types=IMAGE), key_rule("b", name="w", artifact_types=frozenset({"wasm"})))
+        )
+        child = ask(policies, kinds=(IMAGE_KIND, Kind(frozenset({"wasm"}))))
+        assert not cover(child, [self.index(policies, by_key("a"))], policies, NOW).admitted
+
+    def test_a_type_that_no_rule_covers_stays_refused(self) -> None:
+        free = Rule(name="sboms", artifact_types=TestArtifactTypes.spdx, allow_unsigned=True)
+        policies = resolved(policy(key_rule("a", artifact_types=IMAGE), free))
+        child = ask(policies, kinds=(SBOM_KIND, Kind(frozenset({"helm"}))))
+        assert child.results
+        assert not cover(child, [self.index(policies, by_key("a"))], policies, NOW).admitted
+
+    def test_two_indexes_do_not_add_up(self) -> None:
+        policies = resolved(policy(key_rule("a", name="one")), policy(key_rule("b", name="two"), name="q"))
+        child = ask(policies)
+        halves = [self.index(policies, by_key("a")), self.index(policies, by_key("b"))]
+        assert not cover(child, halves, policies, NOW).admitted
+
+    def test_a_doubtful_index_makes_the_child_doubtful(self) -> None:
+        policies = resolved(policy(key_rule("a")))
+        index = self.index(policies, shortfalls=(TestShortfalls.lost,))
+        assert cover(ask(policies), [index], policies, NOW).outcome is Outcome.UNDETERMINED
+
+    def test_another_admitted_index_settles_the_doubt(self) -> None:
+        policies = resolved(policy(key_rule("a")))
+        indexes = [self.index(policies, shortfalls=(TestShortfalls.lost,)), self.index(policies, by_key("a"))]
+        assert cover(ask(policies), indexes, policies, NOW).admitted
+
+    def test_an_admitted_child_stays_as_it_is(self) -> None:
+        policies = resolved(policy(key_rule("a")))
+        child = ask(policies, by_key("a"))
+        assert cover(child, [], policies, NOW) is child
