@@ -1,0 +1,103 @@
+"""What was asked for lately, in front of a store that is on disk: a warm pull neither reads nor writes it.
+
+This holds as long as one process owns what is behind: what another one records there is not seen here at once.
+"""
+
+from typing import TypeAlias
+
+from sealgate.adapters.state.decisions import RecentDecisions
+from sealgate.adapters.state.recent import Recent
+from sealgate.limits import LISTINGS_IN_MEMORY, RECORDED_IN_MEMORY
+from sealgate.oci.digest import Digest
+from sealgate.oci.reference import Repository
+from sealgate.policy.decision import Decision
+from sealgate.ports import Clock, DecisionKey, Store
+
+_Listings: TypeAlias = Recent[tuple[Repository, Digest], tuple[int, tuple[Digest, ...]]]  # how many were asked for
+
+
+class RememberingStore:
+    """`ports.Store`: decisions, and what lists what, are remembered; the rest is the store's behind.
+
+    Args:
+        inner: the store behind.
+        clock: by which decisions end.
+    """
+
+    def __init__(self, inner: Store, clock: Clock) -> None:
+        self._inner = inner
+        self._decisions = RecentDecisions(clock)
+        self._recorded: Recent[tuple[Repository, Digest], bool] = Recent(RECORDED_IN_MEMORY)
+        self._records = 0
+        self._blobs: _Listings = Recent(LISTINGS_IN_MEMORY)
+        self._children: _Listings = Recent(LISTINGS_IN_MEMORY)
+
+    async def record_manifest(
+        self, repository: Repository, manifest: Digest, *, blobs: frozenset[Digest], children: frozenset[Digest]
+    ) -> None:
+        """See `ports.Store`."""
+        if self._recorded.get((repository, manifest)):
+            return
+        await self._inner.record_manifest(repository, manifest, blobs=blobs, children=children)
+        self._recorded.put((repository, manifest), True)
+        self._records += 1
+        for blob in blobs:
+            self._blobs.drop((repository, blob))
+        for child in children:
+            self._children.drop((repository, child))
+
+    async def is_manifest(self, repository: Repository, digest: Digest) -> bool:
+        """See `ports.Store`."""
+        return bool(self._recorded.get((repository, digest))) or await self._inner.is_manifest(repository, digest)
+
+    async def listing_blob(self, repository: Repository, blob: Digest, most: int) -> tuple[Digest, ...]:
+        """See `ports.Store`."""
+        if (known := self._blobs.get((repository, blob))) is not None and known[0] == most:
+            return known[1]
+        records = self._records
+        found = await self._inner.listing_blob(repository, blob, most)
+        self._keep(self._blobs, (repository, blob), most, found, records)
+        return found
+
+    async def listing_child(self, repository: Repository, child: Digest, most: int) -> tuple[Digest, ...]:
+        """See `ports.Store`."""
+        if (known := self._children.get((repository, child))) is not None and known[0] == most:
+            return known[1]
+        records = self._records
+        found = await self._inner.listing_child(repository, child, most)
+        self._keep(self._children, (repository, child), most, found, records)
+        return found
+
+    async def decision(self, key: DecisionKey) -> Decision | None:
+        """See `ports.Store`."""
+        if (known := self._decisions.get(key)) is not None:
+            return known
+        found = await self._inner.decision(key)
+        if found is not None and found.admitted:  # a denial that is forgotten while it is read must not come to stay
+            self._decisions.put(key, found)
+        return found
+
+    async def save_decision(self, key: DecisionKey, decision: Decision) -> None:
+        """See `ports.Store`. It is remembered even where the store behind cannot be written."""
+        self._decisions.put(key, decision)
+        await self._inner.save_decision(key, decision)
+
+    async def forget_denials(self, repository: Repository, digest: Digest) -> None:
+        """See `ports.Store`."""
+        self._decisions.forget_denials(repository, digest)
+        await self._inner.forget_denials(repository, digest)
+
+    async def secret(self) -> bytes:
+        """See `ports.Store`."""
+        return await self._inner.secret()
+
+    async def close(self) -> None:
+        """See `ports.Store`."""
+        await self._inner.close()
+
+    def _keep(
+        self, listings: _Listings, key: tuple[Repository, Digest], most: int, found: tuple[Digest, ...], records: int
+    ) -> None:
+        """Remember an answer, unless a manifest was recorded meanwhile: it may be one that is missing in it."""
+        if found and records == self._records:
+            listings.put(key, (most, found))

@@ -1,0 +1,215 @@
+"""The state store in one SQLite file: what survives a restart of the gate."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final, Self
+
+from sqlalchemy import Connection, Table, delete, event, insert, inspect, select
+from sqlalchemy.engine import URL
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from sealgate.adapters.state import tables
+from sealgate.adapters.state.decisions import refuse_undetermined
+from sealgate.adapters.state.rows import decision_of, key_of, row_of
+from sealgate.errors import ConfigurationInvalid, ReferenceMalformed, StateUnavailable
+from sealgate.limits import SAVES_PER_PRUNE, STATE_BUSY_SECONDS, STATE_CHECKOUT_SECONDS, STATE_CONNECTIONS
+from sealgate.oci.digest import Digest
+from sealgate.oci.reference import Repository
+from sealgate.policy.decision import Decision, Outcome
+from sealgate.ports import Clock, DecisionKey
+
+_SECRET_BYTES: Final = 32
+
+
+class SqliteStore:
+    """`ports.Store` in a SQLite database, written by one task at a time and read beside it (WAL).
+
+    A crash of the machine may lose the last moments (`synchronous=NORMAL`), never tear the file: all that is in it can
+    be found out again.
+    """
+
+    def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._writing = asyncio.Lock()  # in order of asking: what is forgotten after it was saved stays forgotten
+        self._saves = 0
+
+    @classmethod
+    async def open(cls, path: Path, clock: Clock) -> Self:
+        """Open the database at this path; one that is not there is made, readable by its owner only.
+
+        Raises:
+            ConfigurationInvalid: it cannot be made or opened, or is not a state database of this version.
+        """
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # it holds a secret
+        except OSError as error:
+            raise ConfigurationInvalid(f"state: {path} cannot be opened: {error.strerror}") from error
+        engine = _engine(path)
+        try:
+            async with engine.connect() as connection:
+                await connection.exec_driver_sql("BEGIN IMMEDIATE")  # two gates that start at once make it once
+                await connection.run_sync(_make_or_check, path)
+                await connection.commit()
+        except (SQLAlchemyError, ConfigurationInvalid) as error:
+            await engine.dispose()
+            if isinstance(error, ConfigurationInvalid):
+                raise
+            raise ConfigurationInvalid(f"state: {path} cannot be used: {_told(error)}") from error
+        return cls(engine, clock)
+
+    async def record_manifest(
+        self, repository: Repository, manifest: Digest, *, blobs: frozenset[Digest], children: frozenset[Digest]
+    ) -> None:
+        """See `ports.Store`."""
+        async with self._write() as connection:
+            # In one transaction with what it lists: a manifest that is there has its listings too.
+            made = await connection.scalar(
+                insert(tables.manifests)
+                .prefix_with("OR IGNORE")
+                .values(repository=repository.name, digest=str(manifest), recorded_at=self._clock.now().timestamp())
+                .returning(tables.manifests.c.id)
+            )
+            if made is None:
+                return
+            for table, digests in ((tables.lists_blob, blobs), (tables.lists_child, children)):
+                if digests:
+                    rows = [
+                        {"repository": repository.name, "digest": str(digest), "manifest": made} for digest in digests
+                    ]
+                    await connection.execute(insert(table), rows)
+
+    async def is_manifest(self, repository: Repository, digest: Digest) -> bool:
+        """See `ports.Store`."""
+        manifests = tables.manifests.c
+        query = select(manifests.id).where(manifests.repository == repository.name, manifests.digest == str(digest))
+        async with self._read() as connection:
+            return await connection.scalar(query) is not None
+
+    async def listing_blob(self, repository: Repository, blob: Digest, most: int) -> tuple[Digest, ...]:
+        """See `ports.Store`."""
+        return await self._listing(tables.lists_blob, repository, blob, most)
+
+    async def listing_child(self, repository: Repository, child: Digest, most: int) -> tuple[Digest, ...]:
+        """See `ports.Store`."""
+        return await self._listing(tables.lists_child, repository, child, most)
+
+    async def decision(self, key: DecisionKey) -> Decision | None:
+        """See `ports.Store`. A row that is not just what was saved under this key is none."""
+        decisions = tables.decisions.c
+        query = select(tables.decisions).where(
+            decisions.key == key_of(key), decisions.valid_until > self._clock.now().timestamp()
+        )
+        async with self._read() as connection:
+            found = (await connection.execute(query)).mappings().one_or_none()
+        return None if found is None else decision_of({**found}, key)
+
+    async def save_decision(self, key: DecisionKey, decision: Decision) -> None:
+        """See `ports.Store`."""
+        refuse_undetermined(decision)
+        self._saves += 1
+        async with self._write() as connection:
+            await connection.execute(insert(tables.decisions).prefix_with("OR REPLACE"), row_of(key, decision))
+            if self._saves % SAVES_PER_PRUNE == 0:
+                over = tables.decisions.c.valid_until <= self._clock.now().timestamp()
+                await connection.execute(delete(tables.decisions).where(over))
+
+    async def forget_denials(self, repository: Repository, digest: Digest) -> None:
+        """See `ports.Store`."""
+        decisions = tables.decisions.c
+        statement = delete(tables.decisions).where(
+            decisions.repository == repository.name,
+            decisions.digest == str(digest),
+            decisions.outcome != Outcome.ADMIT.value,
+        )
+        async with self._write() as connection:
+            await connection.execute(statement)
+
+    async def secret(self) -> bytes:
+        """See `ports.Store`."""
+        async with self._read() as connection:
+            found = (await connection.scalars(select(tables.secret.c.value))).all()
+        if len(found) != 1 or not isinstance(found[0], bytes) or len(found[0]) != _SECRET_BYTES:
+            raise StateUnavailable("the state database has not the one secret that it was made with")
+        return found[0]
+
+    async def close(self) -> None:
+        """See `ports.Store`."""
+        await self._engine.dispose()
+
+    async def _listing(self, table: Table, repository: Repository, digest: Digest, most: int) -> tuple[Digest, ...]:
+        query = (
+            select(tables.manifests.c.digest)
+            .join_from(table, tables.manifests, table.c.manifest == tables.manifests.c.id)
+            .where(table.c.repository == repository.name, table.c.digest == str(digest))
+            .order_by(table.c.manifest.desc())
+            .limit(most)
+        )
+        async with self._read() as connection:
+            return tuple(Digest.parse(str(found)) for found in await connection.scalars(query))
+
+    @asynccontextmanager
+    async def _read(self) -> AsyncIterator[AsyncConnection]:
+        try:
+            async with self._engine.connect() as connection:
+                yield connection
+        except (SQLAlchemyError, ReferenceMalformed) as error:
+            raise StateUnavailable(f"the state database cannot be read: {_told(error)}") from error
+
+    @asynccontextmanager
+    async def _write(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction.
+
+        Its first statement must be one that writes: then it waits for its turn, and cannot fail for having read
+        something old.
+        """
+        try:
+            async with self._writing, self._engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise StateUnavailable(f"the state database cannot be written: {_told(error)}") from error
+
+
+def _engine(path: Path) -> AsyncEngine:
+    engine = create_async_engine(
+        URL.create("sqlite+aiosqlite", database=str(path.absolute())),
+        pool_size=STATE_CONNECTIONS,
+        max_overflow=0,
+        pool_timeout=STATE_CHECKOUT_SECONDS,
+        connect_args={"timeout": STATE_BUSY_SECONDS},
+    )
+
+    def prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=NORMAL")
+        cursor.close()
+
+    event.listen(engine.sync_engine, "connect", prepare)
+    return engine
+
+
+def _make_or_check(connection: Connection, path: Path) -> None:
+    names = inspect(connection).get_table_names()
+    if not names:
+        tables.METADATA.create_all(connection)
+        connection.execute(insert(tables.schema_version).values(version=tables.VERSION))
+        connection.execute(insert(tables.secret).values(value=os.urandom(_SECRET_BYTES)))
+    elif "schema_version" not in names:
+        raise ConfigurationInvalid(f"state: {path} is a database of something else")
+    elif (found := connection.scalars(select(tables.schema_version.c.version)).all()) != [tables.VERSION]:
+        raise ConfigurationInvalid(
+            f"state: {path} has tables of version {', '.join(map(str, found)) or 'none'}, this sealgate has "
+            f"{tables.VERSION}; give it another file, it will find out again what it needs"
+        )
+
+
+def _told(error: Exception) -> str:
+    """The driver's own words, without the statement and its values."""
+    return str(getattr(error, "orig", None) or error)

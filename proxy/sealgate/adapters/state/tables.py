@@ -1,0 +1,57 @@
+"""The tables of the state database.
+
+Digests and repositories are text, times are seconds since 1970 in UTC. What a table says is where to look, or what was
+decided under a key that holds all that the decision depends on; no row says that something is good.
+"""
+
+from typing import Final
+
+from sqlalchemy import Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
+
+VERSION: Final = 1
+"""Of these tables. A database of another version is refused when it is opened."""
+
+METADATA: Final = MetaData()
+
+schema_version: Final = Table("schema_version", METADATA, Column("version", Integer, primary_key=True))
+
+manifests: Final = Table(
+    "manifests",
+    METADATA,
+    Column("id", Integer, primary_key=True),  # grows: the order of recording
+    Column("repository", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("recorded_at", Float, nullable=False),
+    Index("manifests_by_digest", "repository", "digest", unique=True),
+)
+
+
+def _listing(name: str) -> Table:
+    """A manifest lists a digest. The primary key is the one index that a question needs, in the order of the answer."""
+    return Table(
+        name,
+        METADATA,
+        Column("repository", Text, primary_key=True),
+        Column("digest", Text, primary_key=True),
+        Column("manifest", Integer, ForeignKey(manifests.c.id), primary_key=True),
+        sqlite_with_rowid=False,
+    )
+
+
+lists_blob: Final = _listing("lists_blob")
+lists_child: Final = _listing("lists_child")
+
+decisions: Final = Table(
+    "decisions",
+    METADATA,
+    Column("key", Text, primary_key=True),  # SHA-256 of the whole key
+    Column("repository", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("valid_until", Float, nullable=False),
+    Index("decisions_by_digest", "repository", "digest"),
+    Index("decisions_by_end", "valid_until"),
+)
+
+secret: Final = Table("secret", METADATA, Column("value", LargeBinary, primary_key=True))

@@ -1,0 +1,109 @@
+"""Listings: what refers to a digest, and the tags of a repository. Both are parsed; no text of them is passed on."""
+
+from typing import Final
+from urllib.parse import parse_qs, urlencode
+
+from sealgate.adapters.upstream.answers import expect, media_type, next_page, read_whole
+from sealgate.adapters.upstream.calls import Calls
+from sealgate.errors import JsonMalformed, Malformed, ManifestMalformed, ReferenceMalformed, TooLarge, UpstreamRefused
+from sealgate.limits import CANDIDATES, LISTING_PAGE_BYTES, REFERRERS_PAGE_BYTES, REFERRERS_PAGES
+from sealgate.oci import strict_json
+from sealgate.oci.digest import Digest
+from sealgate.oci.manifest import Descriptor, Index, parse_manifest
+from sealgate.oci.media_types import OCI_INDEX
+from sealgate.oci.reference import Repository, Tag
+from sealgate.ports import Access, ReferrersPage, TagPage
+
+_NO_SUCH_API: Final = frozenset({400, 404, 405, 406})  # what registries without the referrers API answer
+_CURSOR_CHARACTERS: Final = 1024
+
+
+class ListingCalls(Calls):
+    """`/v2/<name>/referrers/<digest>` and `/v2/<name>/tags/list`."""
+
+    async def referrers(self, repository: Repository, digest: Digest, access: Access) -> ReferrersPage:
+        """See `ports.Upstream`. Where a page cannot be had or its `Link` not be followed, the answer is incomplete."""
+        path = f"/v2/{repository}/referrers/{digest}"
+        found: list[Descriptor] = []
+        following = path
+        for _ in range(REFERRERS_PAGES):
+            try:
+                page = await self._referrers_page(following, access)
+                if page is None and following == path:
+                    return ReferrersPage(supported=False)
+                if page is None:
+                    break
+                descriptors, links = page
+                found += descriptors
+                after = next_page(links, self._origin, path)
+            except (TooLarge, Malformed):
+                break
+            if len(found) > CANDIDATES:
+                break
+            if after is None:
+                return ReferrersPage(supported=True, descriptors=tuple(found))
+            following = after
+        return ReferrersPage(supported=True, descriptors=tuple(found[:CANDIDATES]), complete=False)
+
+    async def _referrers_page(self, path: str, access: Access) -> tuple[tuple[Descriptor, ...], list[str]] | None:
+        """One page and its `Link` headers; None when this registry does not answer with an index."""
+        async with self._ask("GET", path, access, {"Accept": OCI_INDEX}) as response:
+            try:
+                await expect(self._transport, response, 200)
+            except UpstreamRefused as refused:
+                if refused.status in _NO_SUCH_API:
+                    return None
+                raise
+            if media_type(response) != OCI_INDEX:
+                return None
+            raw = await read_whole(self._transport, response, REFERRERS_PAGE_BYTES)
+            links = response.headers.getall("Link", [])
+        try:
+            index = parse_manifest(raw, OCI_INDEX)
+        except ManifestMalformed as error:
+            raise self._transport.unavailable(f"answered with malformed referrers: {error}") from error
+        return (index.manifests if isinstance(index, Index) else ()), links
+
+    async def tags(self, repository: Repository, most: int | None, last: str, access: Access) -> TagPage:
+        """See `ports.Upstream`. Names outside the specification's grammar are left out: they cannot be asked for."""
+        path = f"/v2/{repository}/tags/list"
+        asked = {"n": "" if most is None else str(most), "last": last}
+        query = urlencode({name: value for name, value in asked.items() if value})
+        async with self._ask("GET", f"{path}?{query}" if query else path, access) as response:
+            await expect(self._transport, response, 200)
+            try:
+                raw = await read_whole(self._transport, response, LISTING_PAGE_BYTES)
+                names = _names(raw)
+            except (TooLarge, JsonMalformed) as error:
+                raise self._transport.unavailable(
+                    f"answered with a tag listing that cannot be read: {error}"
+                ) from error
+            links = response.headers.getall("Link", [])
+        tags = tuple(tag for tag in map(_tag, names) if tag is not None)
+        return TagPage(tags=tags, last=self._cursor(links, path, names))
+
+    def _cursor(self, links: list[str], path: str, names: list[str]) -> str | None:
+        """Where the next page begins: the upstream's own `last`, or the last name, as the specification has it."""
+        try:
+            following = next_page(links, self._origin, path)
+        except Malformed as error:
+            raise self._transport.unavailable("answered with a tag listing that leads elsewhere") from error
+        if following is None:
+            return None
+        stated = parse_qs(following.partition("?")[2]).get("last", names[-1:])
+        return stated[0] if stated and len(stated[0]) <= _CURSOR_CHARACTERS else None
+
+
+def _names(raw: bytes) -> list[str]:
+    document = strict_json.loads(raw)
+    names = document.get("tags") if isinstance(document, dict) else None
+    if not isinstance(document, dict) or not isinstance(names, list | None):
+        raise JsonMalformed("not an object with a list of tags")
+    return [name for name in names or () if isinstance(name, str)]
+
+
+def _tag(name: str) -> Tag | None:
+    try:
+        return Tag.parse(name)
+    except ReferenceMalformed:
+        return None

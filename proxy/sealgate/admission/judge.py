@@ -1,0 +1,263 @@
+"""One artifact, judged: from the cache where it may, else from the evidence. Pull, push and `check` all ask here.
+
+An artifact is admitted as a carrier of evidence, or by the policies itself, or (on pull) by an admitted index that
+lists it. What the store says is only ever where to look: which manifest lists what is read from bytes that were hashed.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import lru_cache
+
+from sealgate.admission.carriers import Carriers, looks_like_carrier
+from sealgate.admission.discovery import Discovery
+from sealgate.admission.manifests import Manifests
+from sealgate.admission.single_flight import SingleFlight
+from sealgate.errors import (
+    ContentMismatch,
+    ManifestMalformed,
+    PayloadMalformed,
+    StateUnavailable,
+    TooLarge,
+    UpstreamRefused,
+    UpstreamUnavailable,
+)
+from sealgate.evidence.reason import Reason
+from sealgate.evidence.signature import Evidence
+from sealgate.limits import ADMIT_TTL_SECONDS, INDEX_DEPTH, LISTING_INDEXES, RESOLUTIONS_IN_MEMORY
+from sealgate.oci.artifact import kinds_of
+from sealgate.oci.digest import Digest
+from sealgate.oci.manifest import Index, Manifest
+from sealgate.oci.reference import Repository
+from sealgate.policy.decide import cover, decide, refuse
+from sealgate.policy.decision import Decision, Finding, Outcome, Subject
+from sealgate.policy.model import Operation, PolicySet, Resolved
+from sealgate.ports import Access, Clock, DecisionKey, SignatureVerifier, Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """What is to be judged.
+
+    Args:
+        tag_subject: the digest that the tag in question speaks about, where the tag has the form of a carrier's.
+        by_digest: whether it was asked for by digest; then it may be the child of an index.
+    """
+
+    repository: Repository
+    digest: Digest
+    manifest: Manifest
+    tag_subject: Digest | None = None
+    by_digest: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """A decision, and how it came about.
+
+    Args:
+        cached: whether it was computed before, or for somebody else at the same time.
+        carrier_of: the digest that the artifact carries evidence about, when it is an admitted carrier.
+    """
+
+    decision: Decision
+    cached: bool = False
+    carrier_of: Digest | None = None
+
+
+class Judge:
+    """Judges artifacts under one set of policies.
+
+    Its methods raise nothing about the artifact: what cannot be established is an undetermined decision. They may
+    raise `StateUnavailable` when it is not known what lists what.
+
+    Args:
+        upstream: the name of the registry in question.
+        store: what lists what, and earlier decisions.
+        verifier: whose version and trusted roots decisions depend on.
+        manifests: how indexes are read.
+        discovery: how evidence is found.
+        carriers: how carriers are recognised.
+        clock: the time of decisions.
+        policies: the policies in force.
+        admit_seconds: how long an admission holds at most.
+    """
+
+    def __init__(
+        self,
+        *,
+        upstream: str,
+        store: Store,
+        verifier: SignatureVerifier,
+        manifests: Manifests,
+        discovery: Discovery,
+        carriers: Carriers,
+        clock: Clock,
+        policies: PolicySet,
+        admit_seconds: float = ADMIT_TTL_SECONDS,
+    ) -> None:
+        self.policies = policies
+        self._upstream = upstream
+        self._store = store
+        self._verifier = verifier
+        self._manifests = manifests
+        self._clock = clock
+        self._admit_seconds = admit_seconds
+        self._discovery = discovery
+        self._carriers = carriers
+        self._flights: SingleFlight[Decision] = SingleFlight()
+        self._resolve: Callable[[str, Operation, str | None], Resolved] = lru_cache(RESOLUTIONS_IN_MEMORY)(
+            policies.resolve
+        )
+
+    async def for_pull(self, artifact: Artifact, access: Access) -> Judgement:
+        """May it be served?"""
+        carrier = await self._as_carrier(artifact, access)
+        if carrier is not None and carrier.decision.admitted:
+            return carrier
+        judgement = await self._by_policies_or_index(artifact, access, depth=0)
+        if carrier is not None and not judgement.decision.admitted:
+            return carrier  # it looks like a carrier and is none: that is what its pusher must read
+        return judgement
+
+    async def for_push(self, artifact: Artifact, tag: str, access: Access) -> Judgement:
+        """May the tag move to it? Judged afresh: nothing that is cached is used.
+
+        A carrier passes only at a tag of the digest that it is about; elsewhere it is an artifact like any other.
+        """
+        carrier = await self._as_carrier(artifact, access) if artifact.tag_subject is not None else None
+        if carrier is not None and carrier.decision.admitted:
+            return carrier
+        resolved = self._resolve(artifact.repository.name, Operation.PUSH, tag)
+        decision = await self._decide(artifact, resolved, access)
+        if carrier is not None and not decision.admitted:
+            return carrier
+        return Judgement(decision=decision)
+
+    async def carried(self, artifact: Artifact, access: Access) -> Digest | None:
+        """The digest that an artifact carries evidence about; None when it is no carrier, or that cannot be read."""
+        carrier = await self._as_carrier(artifact, access)
+        return carrier.carrier_of if carrier else None
+
+    async def _by_policies_or_index(self, artifact: Artifact, access: Access, depth: int) -> Judgement:
+        resolved = self._resolve(artifact.repository.name, Operation.PULL, None)
+        judgement = await self._by_policies(artifact, resolved, access)
+        decision = judgement.decision
+        if decision.admitted or not decision.policy or depth >= INDEX_DEPTH:
+            return judgement
+        indexes = await self._store.listing_child(artifact.repository, artifact.digest, LISTING_INDEXES)
+        judged: list[Decision] = []
+        for digest in indexes:
+            index = await self._index(artifact, digest, access, depth + 1)
+            if index is not None:
+                judged.append(index)
+            if index is not None and index.admitted:
+                covered = cover(decision, judged, resolved, self._clock.now())
+                if covered.admitted:
+                    return replace(judgement, decision=covered)
+        decision = cover(decision, judged, resolved, self._clock.now())
+        if artifact.by_digest and not judged:
+            decision = _perhaps_a_child(decision)
+        return replace(judgement, decision=decision)
+
+    async def _index(self, child: Artifact, digest: Digest, access: Access, depth: int) -> Decision | None:
+        """What is decided about an index that is said to list the child; None when it does not, or is gone."""
+        try:
+            manifest = await self._manifests.by_digest(child.repository, digest, access)
+        except (UpstreamRefused, ContentMismatch, ManifestMalformed, TooLarge):
+            return None
+        except UpstreamUnavailable as lost:
+            finding = Finding(reason=Reason.UPSTREAM_UNAVAILABLE, text=f"an index that lists it cannot be read: {lost}")
+            return refuse(Subject(digest=digest, kinds=()), finding, self._clock.now())
+        if not isinstance(manifest, Index) or child.digest not in {entry.digest for entry in manifest.manifests}:
+            return None
+        index = Artifact(repository=child.repository, digest=digest, manifest=manifest)
+        return (await self._by_policies_or_index(index, access, depth)).decision
+
+    async def _by_policies(self, artifact: Artifact, resolved: Resolved, access: Access) -> Judgement:
+        key = self._key(artifact, resolved.digest)
+        if (known := await self._cached(key)) is not None:
+            return Judgement(decision=known, cached=True)
+
+        async def compute() -> Decision:
+            decision = await self._decide(artifact, resolved, access)
+            await self._save(key, decision)
+            return decision
+
+        decision, shared = await self._flights.run(key, compute)
+        return Judgement(decision=decision, cached=shared)
+
+    async def _decide(self, artifact: Artifact, resolved: Resolved, access: Access) -> Decision:
+        evidence = (
+            await self._discovery.gather(artifact.repository, artifact.digest, resolved.keys, access)
+            if resolved.needs_evidence
+            else Evidence(subject=artifact.digest)
+        )
+        subject = Subject(digest=artifact.digest, kinds=kinds_of(artifact.manifest))
+        return decide(resolved, subject, evidence, self._clock.now(), self._admit_seconds)
+
+    async def _as_carrier(self, artifact: Artifact, access: Access) -> Judgement | None:
+        """None: it has not the form of a carrier. Admitted: it is one. Else: why it is none, or cannot be read."""
+        if isinstance(artifact.manifest, Index):
+            if artifact.tag_subject is None:
+                return None
+        elif not looks_like_carrier(artifact.manifest):
+            return None
+        about = Subject(digest=artifact.digest, kinds=())
+        try:
+            subject = await self._carriers.subject(artifact.repository, artifact.manifest, artifact.tag_subject, access)
+        except PayloadMalformed as bad:
+            finding = Finding(
+                reason=Reason.CARRIER_MALFORMED,
+                text=f"it has the form of a signature or attestation and is none: {bad}",
+            )
+            return Judgement(decision=refuse(about, finding, self._clock.now()))
+        except (UpstreamUnavailable, UpstreamRefused) as lost:
+            finding = Finding(reason=Reason.UPSTREAM_UNAVAILABLE, text=f"what it carries cannot be read: {lost}")
+            return Judgement(decision=refuse(about, finding, self._clock.now()))
+        if subject is None:
+            return None
+        until = self._clock.now() + timedelta(seconds=self._admit_seconds)
+        admitted = Decision(outcome=Outcome.ADMIT, digest=artifact.digest, valid_until=until)
+        return Judgement(decision=admitted, carrier_of=subject)
+
+    async def _cached(self, key: DecisionKey) -> Decision | None:
+        """A decision that still holds. A store that cannot be read is a miss: it changes no decision (attacks B34)."""
+        try:
+            known = await self._store.decision(key)
+        except StateUnavailable:
+            return None
+        return known if known is not None and known.valid_until > self._clock.now() else None
+
+    async def _save(self, key: DecisionKey, decision: Decision) -> None:
+        if decision.outcome is Outcome.UNDETERMINED:
+            return
+        try:
+            await self._store.save_decision(key, decision)
+        except StateUnavailable:
+            return
+
+    def _key(self, artifact: Artifact, policies: str) -> DecisionKey:
+        return DecisionKey(
+            upstream=self._upstream,
+            repository=artifact.repository,
+            digest=artifact.digest,
+            operation=Operation.PULL,
+            policies=policies,
+            trusted_roots=self._verifier.trusted_roots_digest,
+            verifier=self._verifier.version,
+        )
+
+
+def _perhaps_a_child(decision: Decision) -> Decision:
+    """Unsigned, asked for by digest, and no index known that lists it: say so, it may be all that is the matter."""
+    if decision.finding is None or decision.finding.reason is not Reason.SIGNATURE_MISSING:
+        return decision
+    finding = Finding(
+        reason=Reason.CHILD_OF_UNKNOWN_INDEX,
+        text=f"{decision.finding.text}; and the gate has seen no index that lists it",
+    )
+    cure = "if it is part of a multi-platform image, ask for that image's tag once; else " + (
+        decision.cure or "have it signed"
+    )
+    return replace(decision, finding=finding, cure=cure)

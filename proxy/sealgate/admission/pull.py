@@ -1,0 +1,144 @@
+"""Pull: what is served is what was judged. Fetch once, hash it, decide on that digest, serve those bytes."""
+
+from dataclasses import dataclass, replace
+
+from sealgate.admission.carriers import carrier_subject
+from sealgate.admission.judge import Artifact, Judge, Judgement
+from sealgate.admission.manifests import Manifests
+from sealgate.admission.recorder import Recorder
+from sealgate.errors import ContentMismatch, ManifestMalformed, TooLarge, UpstreamRefused, UpstreamUnavailable
+from sealgate.evidence.reason import Reason
+from sealgate.limits import LISTING_MANIFESTS
+from sealgate.oci.digest import Digest
+from sealgate.oci.manifest import ImageManifest, Index, Manifest
+from sealgate.oci.reference import Reference, Repository
+from sealgate.policy.decide import refuse
+from sealgate.policy.decision import Decision, Finding, Outcome, Subject
+from sealgate.policy.model import Operation
+from sealgate.ports import Access, Caller, Clock, DecisionRecord, FetchedManifest, Store, Upstream
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PulledManifest:
+    """A manifest, and whether it may be served: only if `record.decision.admitted`."""
+
+    manifest: FetchedManifest
+    record: DecisionRecord
+
+
+class Pull:
+    """Manifests and blobs on their way out."""
+
+    def __init__(
+        self, *, upstream: Upstream, store: Store, manifests: Manifests, judge: Judge, recorder: Recorder, clock: Clock
+    ) -> None:
+        self._upstream = upstream
+        self._store = store
+        self._manifests = manifests
+        self._judge = judge
+        self._recorder = recorder
+        self._clock = clock
+
+    async def manifest(
+        self, repository: Repository, reference: Reference, accept: tuple[str, ...], access: Access, caller: Caller
+    ) -> PulledManifest:
+        """Fetch a manifest with the caller's own right, and judge those bytes.
+
+        Raises:
+            UpstreamRefused, UpstreamUnavailable, ContentMismatch, TooLarge: there are no bytes to judge.
+            StateUnavailable: what this manifest lists cannot be remembered or looked up.
+        """
+        started = self._recorder.started()
+        fetched = await self._upstream.manifest(repository, reference, accept, access)
+        try:
+            manifest = self._manifests.learn(repository, fetched)
+        except (ManifestMalformed, TooLarge) as bad:
+            judgement = Judgement(decision=self._refused(fetched.digest, Reason.MANIFEST_MALFORMED, f"{bad}"))
+        else:
+            artifact = Artifact(
+                repository=repository,
+                digest=fetched.digest,
+                manifest=manifest,
+                tag_subject=carrier_subject(reference),
+                by_digest=isinstance(reference, Digest),
+            )
+            judgement = await self._judge.for_pull(artifact, access)
+            await remember(self._store, artifact, judgement.carrier_of)
+        record = self._recorder.record(
+            judgement.decision,
+            caller=caller,
+            operation=Operation.PULL,
+            repository=repository,
+            reference=reference,
+            cached=judgement.cached,
+            started=started,
+        )
+        return PulledManifest(manifest=fetched, record=record)
+
+    async def blob(self, repository: Repository, digest: Digest, access: Access, caller: Caller) -> DecisionRecord:
+        """May this blob be served? Only while a manifest of the repository that lists it is admitted.
+
+        Raises:
+            StateUnavailable: it is not known which manifests list it.
+        """
+        started = self._recorder.started()
+        decision = await self._blob(repository, digest, access)
+        return self._recorder.record(
+            decision,
+            caller=caller,
+            operation=Operation.PULL,
+            repository=repository,
+            reference=digest,
+            cached=False,
+            started=started,
+            quiet=decision.admitted,
+        )
+
+    async def is_manifest(self, repository: Repository, digest: Digest) -> bool:
+        """Whether a digest is known to be that of a manifest: such a thing is never shown as a blob (attacks B9)."""
+        return await self._store.is_manifest(repository, digest)
+
+    async def _blob(self, repository: Repository, digest: Digest, access: Access) -> Decision:
+        undetermined: Decision | None = None
+        for listing in await self._store.listing_blob(repository, digest, LISTING_MANIFESTS):
+            try:
+                manifest = await self._manifests.by_digest(repository, listing, access)
+            except (UpstreamRefused, ContentMismatch, ManifestMalformed, TooLarge):
+                continue
+            except UpstreamUnavailable as lost:
+                text = f"a manifest that lists it cannot be read: {lost}"
+                undetermined = undetermined or self._refused(digest, Reason.UPSTREAM_UNAVAILABLE, text)
+                continue
+            if not isinstance(manifest, ImageManifest) or digest not in manifest.blobs:
+                continue
+            artifact = Artifact(repository=repository, digest=listing, manifest=manifest)
+            decision = (await self._judge.for_pull(artifact, access)).decision
+            if decision.admitted:
+                return replace(decision, digest=digest)
+            if decision.outcome is Outcome.UNDETERMINED:
+                undetermined = undetermined or replace(decision, digest=digest)
+        return undetermined or self._refused(
+            digest, Reason.BLOB_NOT_ADMITTED, "no admitted manifest of this repository is known to list this blob"
+        )
+
+    def _refused(self, digest: Digest, reason: Reason, text: str) -> Decision:
+        cure = "pull the image by its tag or digest first" if reason is Reason.BLOB_NOT_ADMITTED else ""
+        return refuse(Subject(digest=digest, kinds=()), Finding(reason=reason, text=text), self._clock.now(), cure)
+
+
+async def remember(store: Store, artifact: Artifact, carrier_of: Digest | None) -> None:
+    """Record what a manifest lists. An index that is a carrier (the referrers fallback index) admits no child."""
+    await store.record_manifest(
+        artifact.repository,
+        artifact.digest,
+        blobs=_blobs(artifact.manifest),
+        children=frozenset() if carrier_of is not None else _children(artifact.manifest),
+    )
+
+
+def _blobs(manifest: Manifest) -> frozenset[Digest]:
+    return manifest.blobs if isinstance(manifest, ImageManifest) else frozenset()
+
+
+def _children(manifest: Manifest) -> frozenset[Digest]:
+    return frozenset(entry.digest for entry in manifest.manifests) if isinstance(manifest, Index) else frozenset()

@@ -1,0 +1,137 @@
+"""Push: a tag moves only to what the policies admit (design section 6).
+
+By digest anything well-formed is stored, and nobody can pull it until it is admitted: that is how multi-platform images
+and signatures arrive. A tag is the admission point. What is refused there is stored by digest only, so that it can be
+signed; after that the same push succeeds.
+"""
+
+from dataclasses import dataclass
+
+from sealgate.admission.carriers import carrier_subject
+from sealgate.admission.judge import Artifact, Judge
+from sealgate.admission.manifests import Manifests
+from sealgate.admission.pull import remember
+from sealgate.admission.recorder import Recorder
+from sealgate.errors import ContentMismatch
+from sealgate.evidence.reason import Reason
+from sealgate.oci.digest import NO_CONTENT, Digest
+from sealgate.oci.reference import Reference, Repository, Tag
+from sealgate.policy.decide import refuse
+from sealgate.policy.decision import Decision, Finding, Outcome, Subject
+from sealgate.policy.model import Operation
+from sealgate.ports import Access, Caller, Clock, DecisionRecord, FetchedManifest, Store, StoredManifest, Upstream
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushedManifest:
+    """What became of a manifest PUT.
+
+    Args:
+        digest: SHA-256 of the bytes.
+        record: the decision; None when it was stored by digest, as asked, and there was nothing to decide.
+        stored: what the upstream answered; None when nothing was stored.
+        moved: whether what was asked for was done. Else it was stored by digest only, or not at all.
+    """
+
+    digest: Digest
+    record: DecisionRecord | None
+    stored: StoredManifest | None
+    moved: bool
+
+
+class Push:
+    """Manifests on their way in."""
+
+    def __init__(
+        self, *, upstream: Upstream, store: Store, manifests: Manifests, judge: Judge, recorder: Recorder, clock: Clock
+    ) -> None:
+        self._upstream = upstream
+        self._store = store
+        self._manifests = manifests
+        self._judge = judge
+        self._recorder = recorder
+        self._clock = clock
+
+    def may_upload(self, repository: Repository, caller: Caller) -> DecisionRecord | None:
+        """None when some push into this repository could be admitted; else the refusal, before the layers travel."""
+        if self._judge.policies.may_take(repository.name):
+            return None
+        return self._uncovered(repository, None, NO_CONTENT, caller)
+
+    async def manifest(
+        self,
+        repository: Repository,
+        reference: Reference,
+        content_type: str,
+        raw: bytes,
+        access: Access,
+        caller: Caller,
+    ) -> PushedManifest:
+        """Store a manifest, and move the tag to it if the policies admit it.
+
+        Raises:
+            ManifestMalformed, TooLarge: it is no manifest.
+            ContentMismatch: it has another digest than it was sent to.
+            UpstreamRefused, UpstreamUnavailable: the upstream did not take it.
+            StateUnavailable: what it lists cannot be remembered.
+        """
+        started = self._recorder.started()
+        digest = Digest.of(raw)
+        if isinstance(reference, Digest) and not reference.matches(raw):
+            raise ContentMismatch(f"the manifest has the digest {digest}, not {reference}")
+        fetched = FetchedManifest(raw=raw, content_type=content_type, digest=digest)
+        artifact = Artifact(
+            repository=repository,
+            digest=digest,
+            manifest=self._manifests.learn(repository, fetched),
+            tag_subject=carrier_subject(reference),
+        )
+        if not self._judge.policies.may_take(repository.name):
+            record = self._uncovered(repository, reference, digest, caller)
+            return PushedManifest(digest=digest, record=record, stored=None, moved=False)
+        if isinstance(reference, Digest):
+            carried = await self._judge.carried(artifact, access)
+            answer = await self._put(artifact, fetched, reference, carried, access)
+            return PushedManifest(digest=digest, record=None, stored=answer, moved=True)
+        judgement = await self._judge.for_push(artifact, reference.name, access)
+        decision = judgement.decision
+        keep = decision.curable or decision.outcome is Outcome.UNDETERMINED
+        stored: StoredManifest | None = None
+        if decision.admitted or keep:
+            target: Tag | Digest = reference if decision.admitted else digest
+            stored = await self._put(artifact, fetched, target, judgement.carrier_of, access)
+        record = self._recorder.record(
+            decision,
+            caller=caller,
+            operation=Operation.PUSH,
+            repository=repository,
+            reference=reference,
+            cached=False,
+            started=started,
+        )
+        return PushedManifest(digest=digest, record=record, stored=stored, moved=decision.admitted)
+
+    async def _put(
+        self, artifact: Artifact, sent: FetchedManifest, target: Reference, carrier_of: Digest | None, access: Access
+    ) -> StoredManifest:
+        stored = await self._upstream.put_manifest(artifact.repository, target, sent.content_type, sent.raw, access)
+        await remember(self._store, artifact, carrier_of)
+        if carrier_of is not None:  # a refusal must not outlive the signature that mends it
+            await self._store.forget_denials(artifact.repository, carrier_of)
+        return stored
+
+    def _uncovered(
+        self, repository: Repository, reference: Reference | None, digest: Digest, caller: Caller
+    ) -> DecisionRecord:
+        finding = Finding(reason=Reason.REPOSITORY_NOT_COVERED, text="no policy covers pushes to this repository")
+        cure = "ask the platform team for a policy that covers it"
+        decision: Decision = refuse(Subject(digest=digest, kinds=()), finding, self._clock.now(), cure)
+        return self._recorder.record(
+            decision,
+            caller=caller,
+            operation=Operation.PUSH,
+            repository=repository,
+            reference=reference,
+            cached=False,
+            started=self._recorder.started(),
+        )

@@ -1,0 +1,61 @@
+"""Every decision gets a name and a line in the log, when it is given."""
+
+from sealgate.admission.identifiers import ulid
+from sealgate.oci.reference import Reference, Repository, named
+from sealgate.policy.decision import Decision
+from sealgate.policy.model import Operation
+from sealgate.ports import Caller, Clock, DecisionLog, DecisionRecord
+
+
+class Recorder:
+    """Turns decisions into records, and writes them down."""
+
+    def __init__(self, log: DecisionLog, clock: Clock, policies: str) -> None:
+        self._log = log
+        self._clock = clock
+        self._policies = policies
+
+    def started(self) -> float:
+        """The moment from which `took_ms` counts."""
+        return self._clock.monotonic()
+
+    def record(
+        self,
+        decision: Decision,
+        *,
+        caller: Caller,
+        operation: Operation,
+        repository: Repository,
+        reference: Reference | None,
+        cached: bool,
+        started: float,
+        quiet: bool = False,
+    ) -> DecisionRecord:
+        """A record of this decision.
+
+        Args:
+            decision: what was decided.
+            caller: who asked.
+            operation: pull or push.
+            repository: of what.
+            reference: as it was asked for; None when it was about the repository as a whole.
+            cached: whether it was reused.
+            started: what `started()` said before.
+            quiet: do not write it down (an admitted blob: its manifest's line is there).
+        """
+        now = self._clock.now()
+        record = DecisionRecord(
+            identifier=ulid(now),
+            at=now,
+            caller=caller,
+            operation=operation,
+            repository=repository,
+            reference=named(repository, reference) if reference else repository.name,
+            decision=decision,
+            policies=self._policies,
+            cached=cached,
+            took_ms=round((self._clock.monotonic() - started) * 1000, 3),
+        )
+        if not quiet:
+            self._log.record(record)
+        return record
