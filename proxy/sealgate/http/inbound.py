@@ -1,0 +1,131 @@
+"""The headers of a request, read into types. What is not read here is not looked at (attacks B10, B29).
+
+Never looked at: `Host`, `Forwarded`, `X-Forwarded-*`, `Via`, `X-HTTP-Method-Override`, `X-Original-URL`, conditional
+headers, cookies. A client that writes them changes nothing.
+"""
+
+import base64
+import binascii
+import re
+from typing import Final
+
+from aiohttp import web
+
+from sealgate.http.problem import RequestRejected
+from sealgate.limits import ACCEPTED_TYPES, CALLER_CHARACTERS
+from sealgate.oci.media_types import MANIFESTS
+from sealgate.oci.wire import ErrorCode, printable
+from sealgate.policy.record import Caller
+from sealgate.ports import Access, ByteRange
+
+ANYTHING: Final = "*/*"
+
+# RFC 6838 section 4.2, and the wildcards of RFC 9110 section 12.5.1.
+_TYPE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}", re.ASCII)
+_RANGE: Final = re.compile(r"bytes=([0-9]{1,18})-([0-9]{0,18})", re.ASCII)
+_CONTENT_RANGE: Final = re.compile(r"([0-9]{1,18})-([0-9]{1,18})", re.ASCII)
+
+
+def access_of(request: web.BaseRequest) -> Access:
+    """With whose right the upstream is asked.
+
+    Raises:
+        RequestRejected: more than one `Authorization`, or one that is not printable ASCII (400).
+    """
+    values = request.headers.getall("Authorization", [])
+    if len(values) > 1 or not all(value.isascii() and value.isprintable() for value in values):
+        raise RequestRejected(400, ErrorCode.UNAUTHORIZED, "one Authorization header of printable ASCII is accepted")
+    return Access(values[0] if values else None)
+
+
+def caller_of(request: web.BaseRequest) -> Caller:
+    """Who asks, as far as the request says so: for the decision log, never for a decision."""
+    return Caller(
+        address=request.remote or "",
+        user_agent=printable(request.headers.get("User-Agent", ""), CALLER_CHARACTERS),
+        name=_basic_name(request.headers.get("Authorization", "")),
+    )
+
+
+def accept_of(request: web.BaseRequest) -> tuple[str, ...]:
+    """Every media type that any `Accept` line names, without parameters; one with `q=0` is not acceptable.
+
+    Docker and containers/image send a line for each type, others join them; the upstream picks by them (B11).
+
+    Raises:
+        RequestRejected: more than `limits.ACCEPTED_TYPES` (400).
+    """
+    found: list[str] = []
+    for entry in ",".join(request.headers.getall("Accept", [])).split(","):
+        media_type, *parameters = (part.strip() for part in entry.split(";"))
+        refused = any(re.fullmatch(r"[qQ]=0(?:\.0{0,3})?", parameter) for parameter in parameters)
+        if not refused and (media_type == ANYTHING or _TYPE.fullmatch(media_type)) and media_type not in found:
+            found.append(media_type)
+        if len(found) > ACCEPTED_TYPES:
+            raise RequestRejected(400, ErrorCode.UNSUPPORTED, f"Accept names more than {ACCEPTED_TYPES} media types")
+    return tuple(found)
+
+
+def asks_for_push(request: web.BaseRequest) -> bool:
+    """Whether this is the HEAD with which a push looks whether a manifest is there already.
+
+    containerd, BuildKit and docker with the containerd store: one manifest type, and anything (clients.md section 1).
+    """
+    accept = accept_of(request)
+    return request.method == "HEAD" and len(accept) == 2 and ANYTHING in accept and not {*accept}.isdisjoint(MANIFESTS)
+
+
+def content_type_of(request: web.BaseRequest) -> str:
+    """The media type of the body, without parameters.
+
+    Raises:
+        RequestRejected: none, more than one, or none that is a media type (400).
+    """
+    values = request.headers.getall("Content-Type", [])
+    media_type = values[0].partition(";")[0].strip() if len(values) == 1 else ""
+    if not _TYPE.fullmatch(media_type):
+        raise RequestRejected(400, ErrorCode.MANIFEST_INVALID, "a manifest is pushed with one Content-Type: its own")
+    return media_type
+
+
+def range_of(request: web.BaseRequest) -> ByteRange | None:
+    """The one range of bytes that is asked for.
+
+    None is the whole blob, which RFC 9110 section 14.2 lets a server send for every range it does not want to serve:
+    several, one counted from the end, one under `If-Range`, one that is none.
+    """
+    values = request.headers.getall("Range", [])
+    found = _RANGE.fullmatch(values[0]) if len(values) == 1 and "If-Range" not in request.headers else None
+    if found is None:
+        return None
+    first, last = int(found[1]), int(found[2]) if found[2] else None
+    return None if last is not None and last < first else ByteRange(first=first, last=last)
+
+
+def content_range_of(request: web.BaseRequest, length: int | None) -> str | None:
+    """The `Content-Range` of an upload's chunk, `<first>-<last>` (distribution-spec 1.1, "Pushing a blob in chunks").
+
+    Raises:
+        RequestRejected: another form, several, or not as long as the body says it is (416).
+    """
+    values = request.headers.getall("Content-Range", [])
+    if not values:
+        return None
+    found = _CONTENT_RANGE.fullmatch(values[0]) if len(values) == 1 else None
+    if found is None or length not in (None, int(found[2]) - int(found[1]) + 1):
+        raise RequestRejected(
+            416, ErrorCode.BLOB_UPLOAD_INVALID, "a chunk's Content-Range is <first>-<last>, as long as its body"
+        )
+    return f"{int(found[1])}-{int(found[2])}"
+
+
+def _basic_name(authorization: str) -> str:
+    """The user of Basic credentials (RFC 7617); the secret goes no further than this line."""
+    scheme, _, encoded = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        name = base64.b64decode(encoded.strip(), validate=True).partition(b":")[0].decode()
+    except (binascii.Error, ValueError):
+        return ""
+    return printable(name, CALLER_CHARACTERS)

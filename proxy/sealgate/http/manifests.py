@@ -1,0 +1,79 @@
+"""Manifests: GET, HEAD and PUT (distribution-spec 1.1, "Pulling manifests", "Pushing manifests")."""
+
+from aiohttp import web
+
+from sealgate.admission.pull import Pull
+from sealgate.admission.push import Push
+from sealgate.errors import ContentMismatch
+from sealgate.http import answer
+from sealgate.http.body import Body
+from sealgate.http.inbound import accept_of, access_of, caller_of, content_type_of
+from sealgate.http.problem import RequestRejected
+from sealgate.http.refusal import refuse_manifest
+from sealgate.http.render import refused, unexpected, warnings
+from sealgate.http.target import ManifestTarget
+from sealgate.limits import MANIFEST_BYTES
+from sealgate.oci.digest import Digest
+from sealgate.oci.wire import ErrorCode
+
+
+class Manifests:
+    """Answers requests for manifests.
+
+    Args:
+        pull: decides what may be read.
+        push: decides what may be written.
+        host: the gate's own name, for messages.
+    """
+
+    def __init__(self, pull: Pull, push: Push, host: str) -> None:
+        self._pull = pull
+        self._push = push
+        self._host = host
+
+    async def get(self, request: web.BaseRequest, target: ManifestTarget) -> web.StreamResponse:
+        """GET, and HEAD, which is the same without the body (attacks B3).
+
+        `Range` and conditions are not read: a part of a manifest, or "not modified", says something about bytes that
+        nobody judged (attacks B10).
+        """
+        reference = target.reference
+        pulled = await self._pull.manifest(
+            target.repository, reference, accept_of(request), access_of(request), caller_of(request)
+        )
+        raw, decision = pulled.manifest.raw, pulled.record.decision
+        digest = Digest.of(raw)
+        asked = reference if isinstance(reference, Digest) else digest
+        # The last word before bytes leave: they are what was asked for, and what the decision is about.
+        if digest != decision.digest or not asked.matches(raw):
+            raise ContentMismatch(f"the manifest at hand is not {asked}")
+        descriptor = (
+            ("Content-Type", pulled.manifest.content_type.partition(";")[0].strip()),
+            ("Docker-Content-Digest", str(asked)),
+        )
+        if decision.admitted:
+            return answer.ok(200, (*descriptor, *warnings(decision)), raw)
+        return refuse_manifest(request, reference, pulled.record, descriptor, len(raw), self._host)
+
+    async def put(self, request: web.BaseRequest, target: ManifestTarget) -> web.StreamResponse:
+        """PUT. `?tag=` is no parameter of this route: the tag that is judged is the one that moves (attacks B18)."""
+        body, reference = Body(request), target.reference
+        content_type, access, caller = content_type_of(request), access_of(request), caller_of(request)
+        raw = await body.whole(MANIFEST_BYTES)
+        if not raw:
+            raise RequestRejected(400, ErrorCode.MANIFEST_INVALID, "a manifest is pushed in the body, and it is empty")
+        if isinstance(reference, Digest) and not reference.matches(raw):
+            raise RequestRejected(400, ErrorCode.DIGEST_INVALID, f"the body is not {reference}")
+        pushed = await self._push.manifest(target.repository, reference, content_type, raw, access, caller)
+        if not pushed.moved:
+            return answer.error(refused(pushed.record, self._host) if pushed.record else unexpected())
+        digest = reference if isinstance(reference, Digest) else pushed.digest
+        headers = [
+            ("Location", f"/v2/{target.repository}/manifests/{digest}"),
+            ("Docker-Content-Digest", str(digest)),
+        ]
+        if pushed.stored is not None and pushed.stored.subject is not None:
+            headers.append(("OCI-Subject", str(pushed.stored.subject)))
+        if pushed.record is not None:
+            headers.extend(warnings(pushed.record.decision))
+        return answer.ok(201, headers)

@@ -1,0 +1,143 @@
+"""The route grammar: a raw request target is one of a few known things, or nothing (attacks section 0.1, B12, B13).
+
+The target is matched as it came, never decoded, folded or normalised: a spelling that two readers could take for
+different things is no target at all. What matches is taken apart into types, and every request to the upstream is
+built from those types alone. Nothing of the target is forwarded.
+
+Source: distribution-spec 1.1, "Endpoints". A name may hold the words of the grammar (`a/manifests/b`); as in
+Distribution, the rightmost word counts.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Final, TypeAlias
+
+from sealgate.errors import ReferenceMalformed
+from sealgate.http.query import read_query
+from sealgate.limits import REQUEST_TARGET_BYTES
+from sealgate.oci.digest import Digest
+from sealgate.oci.reference import Reference, Repository, parse_reference
+
+_PATH: Final = re.compile(r"/v2/[A-Za-z0-9._:/-]*", re.ASCII)
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """`/v2/`."""
+
+    methods: ClassVar = ("GET", "HEAD")
+    parameters: ClassVar = frozenset[str]()
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """`/v2/_catalog`: known, so that it can be refused by name."""
+
+    methods: ClassVar = ("GET", "HEAD")
+    parameters: ClassVar = frozenset[str]()
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestTarget:
+    """`/v2/<name>/manifests/<reference>`."""
+
+    repository: Repository
+    reference: Reference
+    methods: ClassVar = ("GET", "HEAD", "PUT")
+    parameters: ClassVar = frozenset({"ns"})
+
+
+@dataclass(frozen=True, slots=True)
+class BlobTarget:
+    """`/v2/<name>/blobs/<digest>`."""
+
+    repository: Repository
+    digest: Digest
+    methods: ClassVar = ("GET", "HEAD")
+    parameters: ClassVar = frozenset({"ns"})
+
+
+@dataclass(frozen=True, slots=True)
+class UploadStart:
+    """`/v2/<name>/blobs/uploads/`. `mount` and `from` are not known here: a mount is answered as an upload (B19)."""
+
+    repository: Repository
+    methods: ClassVar = ("POST",)
+    parameters: ClassVar = frozenset({"ns", "digest"})
+
+
+@dataclass(frozen=True, slots=True)
+class UploadSession:
+    """`/v2/<name>/blobs/uploads/<token>`, the token being one of the gate's own making."""
+
+    repository: Repository
+    token: str
+    methods: ClassVar = ("GET", "PATCH", "PUT", "DELETE")
+    parameters: ClassVar = frozenset({"ns", "digest"})
+
+
+@dataclass(frozen=True, slots=True)
+class TagsTarget:
+    """`/v2/<name>/tags/list`."""
+
+    repository: Repository
+    methods: ClassVar = ("GET", "HEAD")
+    parameters: ClassVar = frozenset({"ns", "n", "last"})
+
+
+@dataclass(frozen=True, slots=True)
+class ReferrersTarget:
+    """`/v2/<name>/referrers/<digest>`."""
+
+    repository: Repository
+    digest: Digest
+    methods: ClassVar = ("GET", "HEAD")
+    parameters: ClassVar = frozenset({"ns", "artifactType"})
+
+
+Target: TypeAlias = (
+    Ping | Catalog | ManifestTarget | BlobTarget | UploadStart | UploadSession | TagsTarget | ReferrersTarget
+)
+
+
+def parse_target(raw: str) -> tuple[Target, Mapping[str, str]]:
+    """Read a request target as it stood in the request line: what it names, and what its query asks.
+
+    Raises:
+        ReferenceMalformed: it is none of the grammar: it has `%`, `//`, a dot segment, `;`, a trailing slash, another
+            form than origin-form, a name, tag or digest that is none, or is too long.
+        RequestRejected: a parameter that this target knows is repeated or unreadable.
+    """
+    path, _, query = raw.partition("?")
+    if len(raw) > REQUEST_TARGET_BYTES or not _PATH.fullmatch(path):
+        raise ReferenceMalformed("there is no such path at a registry")
+    target = _target(path)
+    return target, read_query(query, target.parameters)
+
+
+def _target(path: str) -> Target:
+    match path.removeprefix("/v2/").split("/"):
+        case [""]:
+            return Ping()
+        case ["_catalog"]:
+            return Catalog()
+        case [*name, "manifests", reference]:
+            return ManifestTarget(_repository(name), parse_reference(reference))
+        case [*name, "tags", "list"]:
+            return TagsTarget(_repository(name))
+        case [*name, "blobs", "uploads", ""]:
+            return UploadStart(_repository(name))
+        case [*name, "blobs", "uploads", token] if _TOKEN.fullmatch(token):
+            return UploadSession(_repository(name), token)
+        case [*name, "blobs", digest]:
+            return BlobTarget(_repository(name), Digest.parse(digest))
+        case [*name, "referrers", digest]:
+            return ReferrersTarget(_repository(name), Digest.parse(digest))
+        case _:
+            raise ReferenceMalformed("there is no such path at a registry")
+
+
+def _repository(components: list[str]) -> Repository:
+    return Repository.parse("/".join(components))
