@@ -1,0 +1,55 @@
+# How this project is set up, tried, tested and measured. `make` alone lists what there is.
+# Needed: make, git and Python 3.11 or newer with pip; `make clients` installs further programs.
+
+PYTHON ?= python3
+UV ?= uv
+ARGS ?=
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check clients oracle bench lock clean
+
+help: ## list the targets
+	@awk -F ': |## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$3}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv from the hashed lock; done again only when the lock or pyproject.toml changed
+
+# The venv needs no pip of its own, so Debian's python3-venv is not needed either. Nothing is fetched that the lock
+# does not name by its hash: the package itself is built with the locked build backend.
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("sealgate needs Python 3.11 or newer")'
+	$(PYTHON) -m venv --clear --without-pip .venv
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet --require-hashes -r requirements.lock
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: setup ## a registry, a private Sigstore, images and the gate to try (ARGS=--check runs every step once)
+	$(BIN)/sealgate demo $(ARGS)
+
+test: setup ## unit, component and hostile tests
+	$(BIN)/python -m pytest $(ARGS)
+
+check: setup ## format, lint, types, and which package may import which
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clients: setup ## the gate with real clients in front of a real registry; installs them (as root, with apt and Go)
+	$(BIN)/python tests/clients/install.py
+	$(BIN)/python -m pytest tests/clients $(ARGS)
+
+oracle: setup ## another implementation of Sigstore judges what sealgate.testing signs (needs npm)
+	cd tests/oracle && npm ci --ignore-scripts
+	$(BIN)/python -m pytest tests/oracle $(ARGS)
+
+bench: setup ## the gate beside the registry alone and nginx before it, as ratios of one run
+	$(BIN)/python -m pytest tests/bench --timeout=0 -s $(ARGS)
+
+lock: ## resolve requirements.lock again, for all Pythons and platforms at once (needs uv)
+	$(UV) pip compile pyproject.toml --quiet --extra dev --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-annotate --custom-compile-command 'make lock' --output-file requirements.lock $(ARGS)
+
+clean: ## remove what the other targets made here
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist

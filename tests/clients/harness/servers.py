@@ -1,0 +1,102 @@
+"""The servers: Debian's registry, dockerd, containerd with the kubelet's interface, and the gate itself."""
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.process import Shell, answers, free_port, serving
+from harness.programs import need
+
+USER = "alice"
+PASSWORD = "open sesame"
+_HTPASSWD = f"{USER}:$2b$04$DNCEu8OKI5JTSlrkARllh.b8dhVQKhw365KqZx0UdfmMWS0oXND5i\n"
+"""The only form docker-registry reads: bcrypt of `PASSWORD`, at its smallest cost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A registry, or the gate that stands in front of one: `host` is what an image's name starts with."""
+
+    host: str
+    log: Path
+
+    @property
+    def url(self) -> str:
+        """Where it is asked."""
+        return f"http://{self.host}"
+
+
+@contextlib.contextmanager
+def registry(home: Path, *, password: bool = False) -> Iterator[Server]:
+    """Debian's docker-registry, on disk; with a password it asks everybody for `USER` and `PASSWORD`."""
+    host = f"127.0.0.1:{free_port()}"
+    config: dict[str, object] = {
+        "version": "0.1",
+        "log": {"level": "error", "accesslog": {"disabled": True}},
+        "storage": {"filesystem": {"rootdirectory": str(home / "data")}},
+        "http": {"addr": host},
+    }
+    if password:
+        (home / "htpasswd").write_text(_HTPASSWD)
+        config["auth"] = {"htpasswd": {"realm": "tests", "path": str(home / "htpasswd")}}
+    (home / "config.yml").write_text(json.dumps(config))  # JSON is YAML
+    command = [need("docker-registry"), "serve", str(home / "config.yml")]
+    with serving(command, home, lambda: answers(host)) as log:
+        yield Server(host, log)
+
+
+@contextlib.contextmanager
+def gate(home: Path, upstream: Server, policies: Path) -> Iterator[Server]:
+    """`sealgate serve` as a person starts it, from the environment that the tests run in."""
+    host = f"127.0.0.1:{free_port()}"
+    command = [str(Path(sys.executable).with_name("sealgate")), "serve"]
+    command += ["--upstream", upstream.url, "--policies", str(policies), "--listen", host]
+    with serving(command, home, lambda: answers(host)) as log:
+        yield Server(host, log)
+
+
+@contextlib.contextmanager
+def dockerd(home: Path) -> Iterator[str]:
+    """Debian's Docker daemon, which touches nothing of the machine's network; gives its address."""
+    address = f"unix://{home}/docker.sock"
+    (home / "daemon.json").write_text("{}")  # and not the machine's own
+    command = [need("dockerd"), "--host", address, "--storage-driver", "vfs", "--bridge=none"]
+    command += ["--iptables=false", "--ip6tables=false", "--ip-masq=false"]
+    command += ["--data-root", str(home / "data"), "--exec-root", str(home / "exec")]
+    command += ["--pidfile", str(home / "docker.pid"), "--config-file", str(home / "daemon.json")]
+    docker = [need("docker"), "--host", address, "version"]
+    with serving(command, home, lambda: Shell(home).run(*docker).ok):
+        yield address
+
+
+_CONTAINERD = """
+version = 2
+root = "{home}/root"
+state = "{home}/state"
+[grpc]
+address = "{home}/containerd.sock"
+[plugins."io.containerd.internal.v1.opt"]
+path = "{home}/opt"
+# Content pulled into one namespace is not there for another: each test pulls in its own, and really pulls.
+[plugins."io.containerd.metadata.v1.bolt"]
+content_sharing_policy = "isolated"
+[plugins."io.containerd.grpc.v1.cri".containerd]
+snapshotter = "native"
+[plugins."io.containerd.grpc.v1.cri".registry]
+config_path = "{home}/certs.d"
+"""
+
+
+@contextlib.contextmanager
+def containerd(home: Path) -> Iterator[str]:
+    """Debian's containerd with the kubelet's interface (CRI); gives the path of its socket."""
+    (home / "config.toml").write_text(_CONTAINERD.format(home=home))
+    (home / "certs.d").mkdir()
+    socket = str(home / "containerd.sock")
+    command = [need("containerd"), "--config", str(home / "config.toml")]
+    ctr = [need("ctr"), "--address", socket, "version"]
+    with serving(command, home, lambda: Shell(home).run(*ctr).ok):
+        yield socket
