@@ -19,6 +19,9 @@ LISTING_PAGE_BYTES: Final = 4 * 1024 * 1024  # ours: one page of a tag listing
 REQUEST_TARGET_BYTES: Final = 8190  # aiohttp's own bound on a request line
 POLICY_BYTES: Final = 1024 * 1024  # design section 3
 POLICY_DEPTH: Final = 32  # design section 3
+CONFIGURATION_FILE_BYTES: Final = 1024 * 1024  # ours: one policy, key, settings or trusted root file
+REGEXP_CHARACTERS: Final = 1000  # ours: one in a policy
+REGEXP_MEMORY_BYTES: Final = 1024 * 1024  # ours: RE2's compiled form of it
 POLICY_FILES: Final = 1000  # ours
 
 # Evidence.
@@ -34,6 +37,12 @@ DISCOVERY_FETCHES: Final = 8  # ours: requests to the upstream at a time for one
 DISCOVERY_SECONDS: Final = 30.0  # ours: past it the answer is undetermined
 VERIFICATION_THREADS: Final = 2  # measured: more gain nothing (the verifier holds the GIL for most of its time)
 
+# Keys and proofs.
+PROOF_HASHES: Final = 64  # an inclusion proof in a tree of 2^64 entries (RFC 9162 section 2.1.3)
+RSA_LEAST_BITS: Final = 2048  # attacks A32; NIST SP 800-131A
+RSA_MOST_BITS: Final = 8192  # ours: what is larger takes too long to verify
+RSA_LEAST_EXPONENT: Final = 65537  # NIST SP 800-131A; what is smaller has been forged
+
 # Decisions.
 ADMIT_TTL_SECONDS: Final = 3600.0  # design section 5: default of `admit_ttl`
 DENY_TTL_SECONDS: Final = 5.0  # design section 5: "kept seconds"
@@ -46,8 +55,7 @@ RETRY_AFTER_SECONDS: Final = 5  # what an undetermined answer tells the client
 LISTINGS_IN_MEMORY: Final = 20_000  # ours: manifests that list, or things listed, about 2 KiB each
 RECORDED_IN_MEMORY: Final = 50_000  # ours: manifests known to be recorded; a warm pull then writes nothing
 STATE_BUSY_SECONDS: Final = 5.0  # ours: how long a statement waits for another process's write
-STATE_CONNECTIONS: Final = 4  # ours: a thread each; one writes, the others read beside it
-STATE_CHECKOUT_SECONDS: Final = 10.0  # ours: how long a query waits for one of them
+STATE_READERS: Final = 2  # ours: threads that read the state beside the one that writes it
 SAVES_PER_PRUNE: Final = 256  # ours: every so many decisions saved, those that are over are dropped
 
 # Upstream.
@@ -63,6 +71,8 @@ RETRY_AFTER_MOST_SECONDS: Final = 86_400  # ours: of an upstream's `Retry-After`
 UPSTREAM_CONNECTIONS: Final = 256  # ours
 RELAY_CHUNK_BYTES: Final = 1024 * 1024  # measured: the size at which a relay stops being the limit
 
+DRAIN_SECONDS: Final = 60.0  # attacks F12: Distribution's and aiohttp's own default
+
 # Texts.
 REASON_PHRASE_CHARACTERS: Final = 200  # what containerd and the kubelet print in one line
 MESSAGE_CHARACTERS: Final = 2000  # docker and podman print it whole
@@ -75,6 +85,7 @@ ACCEPTED_TYPES: Final = 64  # ours: Docker names 8
 CALLER_CHARACTERS: Final = 200  # ours: of a User-Agent or user name, in the decision log
 WARNINGS: Final = 4  # ours: clients print each of them
 KEEPALIVE_SECONDS: Final = 75.0  # nginx's; also bounds how long a request's head may take (attacks F17)
+LINGER_SECONDS: Final = 5.0  # nginx's: how long a refused upload is read on, so that the client sees the answer
 STALLED_CLIENT_SECONDS: Final = 120.0  # ours: a reader that takes nothing for so long is gone (attacks F17)
 RECEIVE_BYTES: Final = 256 * 1024  # measured: what one read of asyncio's transport brings at most
 CUT_SECONDS: Final = 0.5  # ours: how long a handler has to end after the grace is over

@@ -81,4 +81,6 @@ def test_a_refused_push_leaves_the_tag_where_it_was(
 def test_repository_that_no_policy_covers(client: Pusher, gate: Server, image: Image, repository: str) -> None:
     refused = client.push(image, f"{gate.host}/{repository.replace('apps/', 'elsewhere/')}:{TAG}")
     assert not refused.ok
-    assert ("no policy covers this repository" if client.shows_message else "repository-not-covered") in refused.output
+    assert (
+        "no policy covers pushes to this repository" if client.shows_message else "repository-not-covered"
+    ) in refused.output

@@ -1,1 +1,1 @@
-"""The only code that talks outward: the upstream registry, sigstore, key files, the state store, the clock, the logs."""
+"""The only code that talks outward: the upstream registry, sigstore, key files, the state store, clock and logs."""

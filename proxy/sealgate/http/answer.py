@@ -1,5 +1,6 @@
 """The one way out: every answer is made and sent here, so that what all answers share is said once."""
 
+import asyncio
 import logging
 from collections.abc import Iterable
 from typing import Final
@@ -9,6 +10,7 @@ from multidict import CIMultiDict
 
 from sealgate.http.problem import Problem
 from sealgate.http.render import reason_phrase
+from sealgate.limits import STALLED_CLIENT_SECONDS
 from sealgate.oci.wire import error_body
 
 _logger: Final = logging.getLogger(__name__)
@@ -49,10 +51,12 @@ async def send(request: web.BaseRequest, response: web.StreamResponse) -> None:
     if not request.content.at_eof():
         response.force_close()
     try:
-        await response.prepare(request)
-        await response.write_eof()
-    except ConnectionError:
+        async with asyncio.timeout(STALLED_CLIENT_SECONDS):
+            await response.prepare(request)
+            await response.write_eof()
+    except (ConnectionError, TimeoutError):
         _logger.debug("%s left before its answer", request.remote)
+        cut(request)
 
 
 def cut(request: web.BaseRequest) -> None:

@@ -61,6 +61,8 @@ async def _pump(
     hashing = hashlib.new(digest.algorithm) if digest else None
     received, held = 0, b""
     async for chunk in stream.chunks:
+        if not chunk:  # it would let go of the piece before it
+            continue
         received += len(chunk)
         if received > stream.size:
             raise ContentMismatch(f"the upstream sent more than the {stream.size} bytes it announced")

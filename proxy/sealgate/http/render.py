@@ -6,6 +6,7 @@ again. The upstream's own 4xx stay what they are.
 """
 
 from http import HTTPStatus
+from http.client import responses
 from typing import Final, TypeAlias
 
 from sealgate.errors import (
@@ -131,7 +132,7 @@ def warnings(decision: Decision) -> tuple[tuple[str, str], ...]:
 
 def reason_phrase(problem: Problem) -> str:
     """The reason phrase of an answer: all of it that containerd, BuildKit and the kubelet show of a refusal."""
-    return ascii_only(problem.phrase, REASON_PHRASE_CHARACTERS) or HTTPStatus(problem.status).phrase
+    return ascii_only(problem.phrase, REASON_PHRASE_CHARACTERS) or responses.get(problem.status, "")
 
 
 def ascii_only(text: str, characters: int) -> str:

@@ -12,11 +12,13 @@ from sealgate.errors import ConfigurationInvalid
 from sealgate.http import answer
 from sealgate.http.edge import Edge
 from sealgate.http.problem import Problem
+from sealgate.http.render import unexpected
 from sealgate.limits import (
     CUT_SECONDS,
     HEADER_FIELD_BYTES,
     HEADERS,
     KEEPALIVE_SECONDS,
+    LINGER_SECONDS,
     RECEIVE_BYTES,
     REQUEST_TARGET_BYTES,
 )
@@ -29,6 +31,7 @@ _OPTIONS: Final[dict[str, Any]] = {
     "logger": _logger,
     "auto_decompress": False,  # what is hashed, judged and forwarded is what came (attacks B23)
     "keepalive_timeout": KEEPALIVE_SECONDS,
+    "lingering_time": LINGER_SECONDS,
     "max_line_size": REQUEST_TARGET_BYTES,
     "max_field_size": HEADER_FIELD_BYTES,
     "max_headers": HEADERS,
@@ -53,9 +56,8 @@ class _Connection(web.RequestHandler):
         _logger.info("%s sent what cannot be read: %s", request.remote, type(exc).__name__)
         if request.writer.output_size > 0:
             raise ConnectionError("an answer is on its way already")
-        response = answer.error(
-            Problem(status=status, code=ErrorCode.UNSUPPORTED, message="this is no request that can be read")
-        )
+        told = Problem(status=400, code=ErrorCode.UNSUPPORTED, message="this is no request that can be read")
+        response = answer.error(told if status < 500 else unexpected())
         response.force_close()
         return response
 

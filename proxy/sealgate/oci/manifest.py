@@ -92,7 +92,7 @@ def parse_manifest(raw: bytes, content_type: str) -> Manifest:
 
 
 def _manifest(document: dict[str, Json], content_type: str) -> Manifest:
-    if document.get("schemaVersion") != 2 or isinstance(document["schemaVersion"], bool):
+    if document.get("schemaVersion") != 2 or not isinstance(document["schemaVersion"], int):  # 2.0 is none to Go
         raise ManifestMalformed("schemaVersion is not 2")
     stated = strict_json.text_of(document, "mediaType", "the manifest")
     if stated and stated != content_type:

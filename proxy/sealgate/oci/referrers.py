@@ -15,20 +15,24 @@ _CARRIER_TAG: Final = re.compile(r"(sha256)-([0-9a-f]{64})(?:\.(sig|att|sbom))?"
 
 def fallback_tag(digest: Digest) -> Tag:
     """The tag at which a registry without the referrers API keeps the index of a digest's referrers."""
-    return Tag(f"{digest.algorithm}-{digest.hex}"[:128])
+    return Tag(_stem(digest))
 
 
 def signature_tag(digest: Digest) -> Tag:
     """The tag at which cosign keeps simple signing signatures of a digest."""
-    return Tag(f"{digest.algorithm}-{digest.hex}.sig"[:128])
+    return Tag(f"{_stem(digest)}.sig")
 
 
 def attestation_tag(digest: Digest) -> Tag:
     """The tag at which cosign keeps DSSE attestations of a digest."""
-    return Tag(f"{digest.algorithm}-{digest.hex}.att"[:128])
+    return Tag(f"{_stem(digest)}.att")
 
 
 def subject_of_tag(tag: Tag) -> Digest | None:
     """The digest that a tag of one of these three shapes (or `.sbom`) speaks about; None for any other tag."""
     found = _CARRIER_TAG.fullmatch(tag.name)
     return Digest(found[1], found[2]) if found else None
+
+
+def _stem(digest: Digest) -> str:
+    return f"{digest.algorithm}-{digest.hex[:64]}"  # distribution-spec 1.1: a longer digest is cut

@@ -52,8 +52,6 @@ def loads(raw: bytes, *, depth: int = JSON_DEPTH) -> Json:
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError) as error:
-        if isinstance(error, JsonMalformed):
-            raise
         raise JsonMalformed(f"not JSON: {str(error)[:200]}") from error
     return value
 

@@ -9,7 +9,15 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sealgate.evidence.reason import UNDETERMINED, Reason
-from sealgate.evidence.signature import Evidence, KeylessSigner, KeySigner, LogProof, Signer, VerifiedSignature
+from sealgate.evidence.signature import (
+    Evidence,
+    KeylessSigner,
+    KeySigner,
+    LogProof,
+    RejectedCandidate,
+    Signer,
+    VerifiedSignature,
+)
 from sealgate.limits import ADMIT_TTL_SECONDS, DENY_TTL_SECONDS
 from sealgate.policy.decision import Decision, Finding, Outcome, RuleResult, Subject
 from sealgate.policy.model import (
@@ -209,7 +217,7 @@ def _result(policy: Policy, rule: Rule, evidence: Evidence, now: datetime) -> Ru
             cure=rule.fix or policy.fix,
         )
     signers: set[Signer] = set()
-    findings = [Finding(reason=bad.reason, text=bad.detail, source=str(bad.source)) for bad in evidence.rejected]
+    findings = [_rejected(bad, rule) for bad in evidence.rejected]
     for signature in evidence.signatures:
         finding = _weigh(signature, rule, now)
         if finding is None:
@@ -221,6 +229,12 @@ def _result(policy: Policy, rule: Rule, evidence: Evidence, now: datetime) -> Ru
     if len(signers) >= rule.threshold:
         return replace(result, satisfied=True, signers=names, findings=tuple(findings), cure="")
     return replace(result, signers=names, findings=tuple(findings), finding=_nearest(rule, names, findings, evidence))
+
+
+def _rejected(bad: RejectedCandidate, rule: Rule) -> Finding:
+    # Which key would do is the rule's to say: the verifier knows only that none of all the policies' keys does.
+    expected = f", expected {_expected(rule)}" if bad.reason is Reason.KEY_NOT_TRUSTED else ""
+    return Finding(reason=bad.reason, text=bad.detail + expected, source=str(bad.source))
 
 
 def _nearest(rule: Rule, signers: tuple[str, ...], findings: Sequence[Finding], evidence: Evidence) -> Finding:

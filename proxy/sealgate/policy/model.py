@@ -155,6 +155,13 @@ class Policy:
                 return captures
         return None
 
+    @property
+    def named_keys(self) -> tuple[KeyRequirement, ...]:
+        """Every key that its rules name."""
+        return tuple(
+            wanted for rule in self.rules for wanted in rule.alternatives if isinstance(wanted, KeyRequirement)
+        )
+
     def fill(self, captures: Mapping[str, str]) -> "Policy":
         """This policy with what was captured written into its requirements."""
         return replace(self, rules=tuple(_fill(rule, captures) for rule in self.rules)) if captures else self
@@ -175,13 +182,7 @@ class Resolved:
     @property
     def keys(self) -> tuple[PublicKey, ...]:
         """Every key that a rule names, each once, in a stable order."""
-        found = {
-            wanted.key.fingerprint: wanted.key
-            for policy in self.policies
-            for rule in policy.rules
-            for wanted in rule.alternatives
-            if isinstance(wanted, KeyRequirement)
-        }
+        found = {wanted.key.fingerprint: wanted.key for policy in self.policies for wanted in policy.named_keys}
         return tuple(found[fingerprint] for fingerprint in sorted(found))
 
     @property

@@ -158,7 +158,17 @@ class Oras:
         """Push one text file as an artifact of that type."""
         (self._shell.home / "notes.txt").write_text(content)
         return self._shell.run(
-            self._oras, "push", "--plain-http", "--artifact-type", artifact_type, reference, "notes.txt:text/plain"
+            # oras writes the time into the manifest, and a signature is about one manifest: the same push twice is
+            # only the same with a time that stands still.
+            self._oras,
+            "push",
+            "--plain-http",
+            "--annotation",
+            "org.opencontainers.image.created=2026-01-01T00:00:00Z",
+            "--artifact-type",
+            artifact_type,
+            reference,
+            "notes.txt:text/plain",
         )
 
     def pull_file(self, reference: str) -> tuple[Result, Path]:

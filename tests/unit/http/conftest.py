@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
-
 from sealgate.admission.pull import PulledManifest
 from sealgate.admission.push import PushedManifest
 from sealgate.admission.uploads import UploadSeal
@@ -87,6 +86,7 @@ class World:
     subject: Digest | None = None
     hold: asyncio.Event | None = None  # a blob's stream waits here before its last piece
     calls: list[tuple[object, ...]] = field(default_factory=list)
+    uploading: asyncio.Event = field(default_factory=asyncio.Event)
     streaming: asyncio.Event = field(default_factory=asyncio.Event)
     left: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -232,6 +232,7 @@ class FakeUpstream:
         access: Access,
     ) -> UploadProgress:
         self._world.called("upload chunk", repository, location, length, content_range, access)
+        self._world.uploading.set()
         content = b"".join([chunk async for chunk in body])
         self._world.called("received", content)
         return UploadProgress(location=f"{location}2", received=len(content))

@@ -2,8 +2,8 @@ import asyncio
 import json
 
 import pytest
-
 from sealgate.errors import UpstreamRefused, UpstreamUnavailable
+from sealgate.http import relay
 from sealgate.oci.digest import Digest
 from sealgate.policy.decision import Outcome
 from sealgate.ports import ByteRange
@@ -76,6 +76,14 @@ async def test_f5_a_small_blob_of_another_digest_is_a_clean_502(gate, world):
     assert b"CONFIG" not in answer.body
 
 
+async def test_f5_an_empty_piece_does_not_let_the_last_one_go(gate, world):
+    digest = world.add_blob("team/app", CONTENT)
+    world.blobs[f"team/app@{digest}"] = CONTENT[:-1] + b"!"
+    world.pieces = lambda content: [*in_pieces(1 << 16)(content), b"", b""]
+    answer = await gate.ask("GET", f"/v2/team/app/blobs/{digest}")
+    assert (answer.status, answer.whole) == (200, False)
+
+
 @pytest.mark.parametrize("said", [len(CONTENT) - 1, len(CONTENT) + 1])
 async def test_f6_a_blob_of_another_length_never_ends(gate, world, said):
     digest = world.add_blob("team/app", CONTENT)
@@ -116,6 +124,17 @@ async def test_f23_a_client_that_leaves_frees_the_upstream(gate, world):
     await world.streaming.wait()
     writer.transport.abort()
     async with asyncio.timeout(1):
+        await world.left.wait()
+
+
+async def test_f17_a_client_that_takes_nothing_frees_the_upstream(gate, world, monkeypatch):
+    monkeypatch.setattr(relay, "STALLED_CLIENT_SECONDS", 0.05)
+    digest = world.add_blob("team/app", bytes(64 << 20))
+    world.pieces = in_pieces(1 << 20)
+    _, writer = await gate.connect()
+    writer.transport.pause_reading()
+    writer.write(f"GET /v2/team/app/blobs/{digest} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    async with asyncio.timeout(5):
         await world.left.wait()
 
 

@@ -1,7 +1,7 @@
+import asyncio
 import json
 
 import pytest
-
 from sealgate.errors import (
     ContentMismatch,
     ManifestMalformed,
@@ -11,6 +11,7 @@ from sealgate.errors import (
     UpstreamUnavailable,
 )
 from sealgate.evidence.reason import Reason
+from sealgate.http import answer
 from sealgate.oci.digest import Digest
 from sealgate.oci.reference import Repository, Tag
 from sealgate.policy.decision import Outcome
@@ -66,6 +67,20 @@ async def test_head_sends_no_body_byte(gate, world):
     everything = await reader.read()
     assert everything.endswith(b"\r\n\r\n")
     assert RAW not in everything
+
+
+async def test_f17_a_client_that_takes_nothing_is_cut(gate, world, monkeypatch):
+    over, cut = asyncio.Event(), answer.cut
+    monkeypatch.setattr(answer, "STALLED_CLIENT_SECONDS", 0.05)
+    monkeypatch.setattr(answer, "cut", lambda request: (cut(request), over.set()))
+    world.add("team/app", "v1", bytes(64 << 20))
+    reader, writer = await gate.connect()
+    writer.transport.pause_reading()
+    writer.write(b"GET /v2/team/app/manifests/v1 HTTP/1.1\r\nHost: x\r\n\r\n")
+    async with asyncio.timeout(5):
+        await over.wait()
+    writer.transport.resume_reading()
+    assert not (await gate.read(reader)).whole
 
 
 async def test_every_accept_line_reaches_the_use_case(gate, world):
@@ -262,6 +277,13 @@ async def test_a_denied_push_is_told_what_to_do(gate, world):
     answer = await gate.ask("PUT", "/v2/team/app/manifests/v1", ("Content-Type", TYPE), COSIGN, body=RAW)
     assert (answer.status, error_of(answer)["code"]) == (403, "DENIED")
     assert f"cosign sign gate.example/team/app@{Digest.of(RAW)}" in error_of(answer)["message"]
+
+
+async def test_b22_an_empty_push_is_refused(gate, world):
+    for headers in ((), (("Transfer-Encoding", "chunked"),)):
+        body = b"0\r\n\r\n" if headers else b""
+        answer = await gate.ask("PUT", "/v2/team/app/manifests/v1", ("Content-Type", TYPE), *headers, body=body)
+        assert (answer.status, error_of(answer)["code"], world.calls) == (400, "MANIFEST_INVALID", [])
 
 
 async def test_an_undetermined_push_is_503(gate, world, decisions):

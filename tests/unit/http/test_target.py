@@ -3,7 +3,6 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from sealgate.errors import ReferenceMalformed
 from sealgate.http.problem import RequestRejected
 from sealgate.http.target import (
@@ -101,7 +100,7 @@ def test_a_known_parameter_that_is_repeated_or_unreadable_is_refused(query):
     assert rejected.value.problem.status == 400
 
 
-# Distribution's routes (reference/regexp.go and registry/api/v2/descriptors.go), in its order, written again for Python.
+# Distribution's routes in its own order (reference/regexp.go, registry/api/v2/descriptors.go), as Python writes them.
 _COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|[-]+)[a-z0-9]+)*"
 _NAME = rf"{_COMPONENT}(?:/{_COMPONENT})*"
 _DIGEST = r"(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})"
@@ -113,8 +112,8 @@ _ROUTES = (
     (UploadSession, rf"/v2/({_NAME})/blobs/uploads/([A-Za-z0-9_-]+)"),
     (ReferrersTarget, rf"/v2/({_NAME})/referrers/({_DIGEST})"),
 )
-_WORDS = ["a", "b-c", "manifests", "blobs", "uploads", "tags", "list", "referrers", "_catalog", "v1", "", ".", "..", "A",
-          f"sha256:{HEX}", "sha256:", "a%2Fb", "a;b", "é", "a__b", "a.-b", "0"]  # fmt: skip
+_WORDS = ["a", "b-c", "manifests", "blobs", "uploads", "tags", "list", "referrers", "_catalog", "v1", "", ".", "..",
+          "A", f"sha256:{HEX}", "sha256:", "a%2Fb", "a;b", "é", "a__b", "a.-b", "0"]  # fmt: skip
 
 
 @given(st.lists(st.sampled_from(_WORDS), min_size=1, max_size=7))

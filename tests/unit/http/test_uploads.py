@@ -1,7 +1,6 @@
 import json
 
 import pytest
-
 from sealgate.errors import UpstreamRefused
 from sealgate.evidence.reason import Reason
 from sealgate.oci.digest import Digest
@@ -44,7 +43,13 @@ async def test_a_layer_goes_up_in_a_stream(gate, world):
     assert put.status == 201
     assert put.header("Location") == f"/v2/team/app/blobs/{DIGEST}"
     assert put.header("Docker-Content-Digest") == str(DIGEST)
-    assert world.made("finish upload")[0][:5] == [APP, "/v2/team/app/blobs/uploads/uuid?_state=secret2", DIGEST, 0, None]
+    assert world.made("finish upload")[0][:5] == [
+        APP,
+        "/v2/team/app/blobs/uploads/uuid?_state=secret2",
+        DIGEST,
+        0,
+        None,
+    ]
     assert world.made("received") == [[CONTENT], [b""]]
 
 

@@ -3,6 +3,7 @@
 This holds as long as one process owns what is behind: what another one records there is not seen here at once.
 """
 
+from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from sealgate.adapters.state.decisions import RecentDecisions
@@ -14,6 +15,7 @@ from sealgate.policy.decision import Decision
 from sealgate.ports import Clock, DecisionKey, Store
 
 _Listings: TypeAlias = Recent[tuple[Repository, Digest], tuple[int, tuple[Digest, ...]]]  # how many were asked for
+_Ask: TypeAlias = Callable[[Repository, Digest, int], Awaitable[tuple[Digest, ...]]]
 
 
 class RememberingStore:
@@ -52,21 +54,11 @@ class RememberingStore:
 
     async def listing_blob(self, repository: Repository, blob: Digest, most: int) -> tuple[Digest, ...]:
         """See `ports.Store`."""
-        if (known := self._blobs.get((repository, blob))) is not None and known[0] == most:
-            return known[1]
-        records = self._records
-        found = await self._inner.listing_blob(repository, blob, most)
-        self._keep(self._blobs, (repository, blob), most, found, records)
-        return found
+        return await self._listing(self._blobs, self._inner.listing_blob, repository, blob, most)
 
     async def listing_child(self, repository: Repository, child: Digest, most: int) -> tuple[Digest, ...]:
         """See `ports.Store`."""
-        if (known := self._children.get((repository, child))) is not None and known[0] == most:
-            return known[1]
-        records = self._records
-        found = await self._inner.listing_child(repository, child, most)
-        self._keep(self._children, (repository, child), most, found, records)
-        return found
+        return await self._listing(self._children, self._inner.listing_child, repository, child, most)
 
     async def decision(self, key: DecisionKey) -> Decision | None:
         """See `ports.Store`."""
@@ -95,9 +87,13 @@ class RememberingStore:
         """See `ports.Store`."""
         await self._inner.close()
 
-    def _keep(
-        self, listings: _Listings, key: tuple[Repository, Digest], most: int, found: tuple[Digest, ...], records: int
-    ) -> None:
-        """Remember an answer, unless a manifest was recorded meanwhile: it may be one that is missing in it."""
-        if found and records == self._records:
-            listings.put(key, (most, found))
+    async def _listing(
+        self, remembered: _Listings, ask: _Ask, repository: Repository, digest: Digest, most: int
+    ) -> tuple[Digest, ...]:
+        if (known := remembered.get((repository, digest))) is not None and known[0] == most:
+            return known[1]
+        records = self._records
+        found = await ask(repository, digest, most)
+        if found and records == self._records:  # else one that was recorded meanwhile may be missing in it
+            remembered.put((repository, digest), (most, found))
+        return found

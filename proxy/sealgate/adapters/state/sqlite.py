@@ -2,42 +2,45 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
-from sqlalchemy import Connection, Table, delete, event, insert, inspect, select
+from sqlalchemy import Connection, Engine, Table, create_engine, delete, event, insert, inspect, select
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from sealgate.adapters.state import tables
 from sealgate.adapters.state.decisions import refuse_undetermined
 from sealgate.adapters.state.rows import decision_of, key_of, row_of
 from sealgate.errors import ConfigurationInvalid, ReferenceMalformed, StateUnavailable
-from sealgate.limits import SAVES_PER_PRUNE, STATE_BUSY_SECONDS, STATE_CHECKOUT_SECONDS, STATE_CONNECTIONS
+from sealgate.limits import SAVES_PER_PRUNE, STATE_BUSY_SECONDS, STATE_READERS
 from sealgate.oci.digest import Digest
 from sealgate.oci.reference import Repository
 from sealgate.policy.decision import Decision, Outcome
 from sealgate.ports import Clock, DecisionKey
 
+_T = TypeVar("_T")
 _SECRET_BYTES: Final = 32
 
 
 class SqliteStore:
-    """`ports.Store` in a SQLite database, written by one task at a time and read beside it (WAL).
+    """`ports.Store` in a SQLite database, written by one thread and read beside it by a few (WAL).
 
-    A crash of the machine may lose the last moments (`synchronous=NORMAL`), never tear the file: all that is in it can
-    be found out again.
+    A piece of work runs in its thread as a whole. A request that is given up leaves it whole or undone, never a
+    transaction that nobody ends; and one writer keeps the order of asking: what is forgotten after it was saved stays
+    forgotten. A crash of the machine may lose the last moments (`synchronous=NORMAL`), never tear the file: all that
+    is in it can be found out again.
     """
 
-    def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
+    def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine
         self._clock = clock
-        self._writing = asyncio.Lock()  # in order of asking: what is forgotten after it was saved stays forgotten
+        self._writer = ThreadPoolExecutor(1, "state-writer")
+        self._readers = ThreadPoolExecutor(STATE_READERS, "state-reader")
         self._saves = 0
 
     @classmethod
@@ -47,50 +50,36 @@ class SqliteStore:
         Raises:
             ConfigurationInvalid: it cannot be made or opened, or is not a state database of this version.
         """
-        try:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # it holds a secret
-        except OSError as error:
-            raise ConfigurationInvalid(f"state: {path} cannot be opened: {error.strerror}") from error
-        engine = _engine(path)
-        try:
-            async with engine.connect() as connection:
-                await connection.exec_driver_sql("BEGIN IMMEDIATE")  # two gates that start at once make it once
-                await connection.run_sync(_make_or_check, path)
-                await connection.commit()
-        except (SQLAlchemyError, ConfigurationInvalid) as error:
-            await engine.dispose()
-            if isinstance(error, ConfigurationInvalid):
-                raise
-            raise ConfigurationInvalid(f"state: {path} cannot be used: {_told(error)}") from error
-        return cls(engine, clock)
+        return cls(await asyncio.to_thread(_opened, path), clock)
 
     async def record_manifest(
         self, repository: Repository, manifest: Digest, *, blobs: frozenset[Digest], children: frozenset[Digest]
     ) -> None:
         """See `ports.Store`."""
-        async with self._write() as connection:
+        row = {
+            "repository": repository.name,
+            "digest": str(manifest),
+            "recorded_at": self._clock.now().timestamp(),
+        }
+        new = insert(tables.manifests).prefix_with("OR IGNORE").values(row).returning(tables.manifests.c.id)
+
+        def work(connection: Connection) -> None:
             # In one transaction with what it lists: a manifest that is there has its listings too.
-            made = await connection.scalar(
-                insert(tables.manifests)
-                .prefix_with("OR IGNORE")
-                .values(repository=repository.name, digest=str(manifest), recorded_at=self._clock.now().timestamp())
-                .returning(tables.manifests.c.id)
-            )
+            made = connection.scalar(new)
             if made is None:
                 return
             for table, digests in ((tables.lists_blob, blobs), (tables.lists_child, children)):
                 if digests:
-                    rows = [
-                        {"repository": repository.name, "digest": str(digest), "manifest": made} for digest in digests
-                    ]
-                    await connection.execute(insert(table), rows)
+                    listed = {"repository": repository.name, "manifest": made}
+                    connection.execute(insert(table), [{**listed, "digest": str(digest)} for digest in digests])
+
+        await self._write(work)
 
     async def is_manifest(self, repository: Repository, digest: Digest) -> bool:
         """See `ports.Store`."""
         manifests = tables.manifests.c
         query = select(manifests.id).where(manifests.repository == repository.name, manifests.digest == str(digest))
-        async with self._read() as connection:
-            return await connection.scalar(query) is not None
+        return await self._read(lambda connection: connection.scalar(query) is not None)
 
     async def listing_blob(self, repository: Repository, blob: Digest, most: int) -> tuple[Digest, ...]:
         """See `ports.Store`."""
@@ -106,19 +95,26 @@ class SqliteStore:
         query = select(tables.decisions).where(
             decisions.key == key_of(key), decisions.valid_until > self._clock.now().timestamp()
         )
-        async with self._read() as connection:
-            found = (await connection.execute(query)).mappings().one_or_none()
-        return None if found is None else decision_of({**found}, key)
+
+        def work(connection: Connection) -> Decision | None:
+            found = connection.execute(query).mappings().one_or_none()
+            return None if found is None else decision_of({**found}, key)
+
+        return await self._read(work)
 
     async def save_decision(self, key: DecisionKey, decision: Decision) -> None:
         """See `ports.Store`."""
         refuse_undetermined(decision)
         self._saves += 1
-        async with self._write() as connection:
-            await connection.execute(insert(tables.decisions).prefix_with("OR REPLACE"), row_of(key, decision))
-            if self._saves % SAVES_PER_PRUNE == 0:
-                over = tables.decisions.c.valid_until <= self._clock.now().timestamp()
-                await connection.execute(delete(tables.decisions).where(over))
+        save = insert(tables.decisions).prefix_with("OR REPLACE").values(row_of(key, decision))
+        prune = delete(tables.decisions).where(tables.decisions.c.valid_until <= self._clock.now().timestamp())
+        statements = (save, prune) if self._saves % SAVES_PER_PRUNE == 0 else (save,)
+
+        def work(connection: Connection) -> None:
+            for statement in statements:
+                connection.execute(statement)
+
+        await self._write(work)
 
     async def forget_denials(self, repository: Repository, digest: Digest) -> None:
         """See `ports.Store`."""
@@ -128,20 +124,20 @@ class SqliteStore:
             decisions.digest == str(digest),
             decisions.outcome != Outcome.ADMIT.value,
         )
-        async with self._write() as connection:
-            await connection.execute(statement)
+        await self._write(lambda connection: connection.execute(statement))
 
     async def secret(self) -> bytes:
         """See `ports.Store`."""
-        async with self._read() as connection:
-            found = (await connection.scalars(select(tables.secret.c.value))).all()
+        found = await self._read(lambda connection: connection.scalars(select(tables.secret.c.value)).all())
         if len(found) != 1 or not isinstance(found[0], bytes) or len(found[0]) != _SECRET_BYTES:
             raise StateUnavailable("the state database has not the one secret that it was made with")
         return found[0]
 
     async def close(self) -> None:
-        """See `ports.Store`."""
-        await self._engine.dispose()
+        """See `ports.Store`. What was begun is ended first."""
+        for threads in (self._writer, self._readers):
+            await asyncio.to_thread(threads.shutdown)
+        self._engine.dispose()
 
     async def _listing(self, table: Table, repository: Repository, digest: Digest, most: int) -> tuple[Digest, ...]:
         query = (
@@ -151,37 +147,63 @@ class SqliteStore:
             .order_by(table.c.manifest.desc())
             .limit(most)
         )
-        async with self._read() as connection:
-            return tuple(Digest.parse(str(found)) for found in await connection.scalars(query))
+        return await self._read(
+            lambda connection: tuple(Digest.parse(str(found)) for found in connection.scalars(query))
+        )
 
-    @asynccontextmanager
-    async def _read(self) -> AsyncIterator[AsyncConnection]:
-        try:
-            async with self._engine.connect() as connection:
-                yield connection
-        except (SQLAlchemyError, ReferenceMalformed) as error:
-            raise StateUnavailable(f"the state database cannot be read: {_told(error)}") from error
+    async def _read(self, work: Callable[[Connection], _T]) -> _T:
+        def run() -> _T:
+            with self._engine.connect() as connection:
+                return work(connection)
 
-    @asynccontextmanager
-    async def _write(self) -> AsyncIterator[AsyncConnection]:
+        return await _in(self._readers, run)
+
+    async def _write(self, work: Callable[[Connection], _T]) -> _T:
         """One transaction.
 
-        Its first statement must be one that writes: then it waits for its turn, and cannot fail for having read
-        something old.
+        Its first statement must be one that writes: then it waits for another process, and cannot fail for having
+        read something old.
         """
-        try:
-            async with self._writing, self._engine.begin() as connection:
-                yield connection
-        except SQLAlchemyError as error:
-            raise StateUnavailable(f"the state database cannot be written: {_told(error)}") from error
+
+        def run() -> _T:
+            with self._engine.begin() as connection:
+                return work(connection)
+
+        return await _in(self._writer, run)
 
 
-def _engine(path: Path) -> AsyncEngine:
-    engine = create_async_engine(
-        URL.create("sqlite+aiosqlite", database=str(path.absolute())),
-        pool_size=STATE_CONNECTIONS,
+async def _in(threads: ThreadPoolExecutor, run: Callable[[], _T]) -> _T:
+    try:
+        return await asyncio.get_running_loop().run_in_executor(threads, run)
+    except (SQLAlchemyError, ReferenceMalformed, RuntimeError) as error:  # RuntimeError: the threads were shut down
+        raise StateUnavailable(f"the state database cannot be used: {_told(error)}") from error
+
+
+def _opened(path: Path) -> Engine:
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # it holds a secret
+    except OSError as error:
+        raise ConfigurationInvalid(f"state: {path} cannot be opened: {error.strerror}") from error
+    engine = _engine(path)
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")  # two gates that start at once make it once
+            _make_or_check(connection, path)
+            connection.commit()
+    except SQLAlchemyError as error:
+        engine.dispose()
+        raise ConfigurationInvalid(f"state: {path} cannot be used: {_told(error)}") from error
+    except ConfigurationInvalid:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _engine(path: Path) -> Engine:
+    engine = create_engine(
+        URL.create("sqlite", database=str(path.absolute())),
+        pool_size=1 + STATE_READERS,  # a connection for each thread
         max_overflow=0,
-        pool_timeout=STATE_CHECKOUT_SECONDS,
         connect_args={"timeout": STATE_BUSY_SECONDS},
     )
 
@@ -191,7 +213,7 @@ def _engine(path: Path) -> AsyncEngine:
         cursor.execute("PRAGMA synchronous=NORMAL")
         cursor.close()
 
-    event.listen(engine.sync_engine, "connect", prepare)
+    event.listen(engine, "connect", prepare)
     return engine
 
 

@@ -71,7 +71,7 @@ class BlobCalls(Calls):
 
     def _size(self, response: aiohttp.ClientResponse) -> int:
         size = stated_length(response)
-        if size is None:
+        if size is None:  # chunked, it would have no end that can be relied on, and a client's download no length
             raise self._transport.unavailable("does not say how long the blob is")
         return size
 

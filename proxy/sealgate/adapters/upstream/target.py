@@ -12,7 +12,6 @@ from typing import Final, Self
 from yarl import URL
 
 from sealgate.errors import Malformed
-from sealgate.limits import REQUEST_TARGET_BYTES
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _AUTHORITY: Final = r"(https?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?"
@@ -77,11 +76,10 @@ class Target:
         """Read a `Location` or the URL of a `Link`: absolute, or a path on the origin it came from.
 
         Raises:
-            Malformed: not printable ASCII of RFC 3986, a user name, a fragment, a scheme that is not HTTP, a host in a
-                form that resolvers read in more than one way, or too long.
+            Malformed: not the plain ASCII of RFC 3986, a user name, a fragment, a scheme that is not HTTP, or a host in
+                a form that resolvers read in more than one way.
         """
-        found = _TARGET.fullmatch(text) if len(text) <= REQUEST_TARGET_BYTES else None
-        if found is None:
+        if (found := _TARGET.fullmatch(text)) is None:
             raise Malformed("not a URL of the plain form http(s)://host[:port]/path?query")
         path = found["path"]
         if found["authority"] is None:

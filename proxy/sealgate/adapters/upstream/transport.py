@@ -1,16 +1,17 @@
 """One request, one answer: connections, deadlines, and what of an answer is believed before its body is read."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Final
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
 from aiohttp.http_exceptions import HttpProcessingError
 
+from sealgate import __version__
 from sealgate.adapters.upstream.addresses import AddressRefused, PublicResolver
 from sealgate.adapters.upstream.sending import Sending
 from sealgate.adapters.upstream.target import Origin, Target
@@ -25,6 +26,7 @@ from sealgate.limits import (
     UPSTREAM_CONNECTIONS,
 )
 
+_PLAIN: Final = re.compile(rb"[^\x00-\x08\x0a-\x1f\x7f]*")
 _SINGLE: Final = ("Content-Length", "Content-Type", "Content-Encoding", "Transfer-Encoding", "Location")
 _ACCIDENTS: Final = (TimeoutError, aiohttp.ClientError, HttpProcessingError)
 
@@ -122,9 +124,7 @@ class Transport:
         length itself, the one in Python fewer, and neither the rest of these.
         """
         headers = response.headers
-        if any(
-            (byte < 0x20 and byte != 0x09) or byte == 0x7F for pair in response.raw_headers for byte in b"".join(pair)
-        ):
+        if not all(_PLAIN.fullmatch(text) for pair in response.raw_headers for text in pair):
             raise self.unavailable("answered with a control character in a header")
         for single in _SINGLE:
             if len(headers.getall(single, ())) > 1:
@@ -162,7 +162,7 @@ def _session(resolver: AbstractResolver) -> aiohttp.ClientSession:
     """A session that adds nothing and remembers nothing: no cookies, no proxies, no netrc, no decompression."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=UPSTREAM_CONNECTIONS, resolver=resolver),
-        headers={"User-Agent": f"sealgate/{version('sealgate')}", "Accept": "*/*", "Accept-Encoding": "identity"},
+        headers={"User-Agent": f"sealgate/{__version__}", "Accept": "*/*", "Accept-Encoding": "identity"},
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         trust_env=False,

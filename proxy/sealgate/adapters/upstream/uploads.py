@@ -26,7 +26,7 @@ class UploadCalls(Calls):
     """
 
     async def start_upload(self, repository: Repository, access: Access) -> UploadProgress:
-        """See `ports.Upstream`. `received` is 0, which is what Distribution means by `Range: 0-0` here and only here."""
+        """See `ports.Upstream`. `received` is 0: what Distribution means by `Range: 0-0` here and only here."""
         path = f"/v2/{repository}/blobs/uploads/"
         async with self._ask("POST", path, access, {"Content-Length": "0"}) as response:
             await expect(self._transport, response, 202)

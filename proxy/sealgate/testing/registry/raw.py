@@ -49,8 +49,8 @@ class RawServer:
         self._exchanges.add(task)
         try:
             await self._converse(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the other side has gone, which is its right
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # the other side has gone, or the test is over
         finally:
             self._exchanges.discard(task)
             writer.close()

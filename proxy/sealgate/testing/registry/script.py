@@ -109,14 +109,15 @@ async def perform(answer: Answer, request: web.BaseRequest) -> None:
     await writer.write(answer.head())
     left = answer.stop_after
     sent = 0
-    while request.method != "HEAD" and answer.body and left != 0 and (answer.repeat is None or sent < answer.repeat):
+    bodiless = request.method == "HEAD" or not answer.body
+    while not bodiless and left != 0 and (answer.repeat is None or sent < answer.repeat):
         piece = answer.body if left is None else answer.body[:left]
         left = None if left is None else left - len(piece)
         sent += 1
         await writer.write(b"%x\r\n%b\r\n" % (len(piece), piece) if answer.chunked else piece)
         await writer.drain()
         await asyncio.sleep(answer.pause)
-    if answer.chunked and answer.stop_after is None:
+    if answer.chunked and answer.stop_after is None and request.method != "HEAD":
         await writer.write(b"0\r\n\r\n")
     # Closing on top of an unread request body would reset the connection and lose the answer.
     transport.write_eof()

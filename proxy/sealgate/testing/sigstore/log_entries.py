@@ -7,7 +7,7 @@ from sealgate.testing.sigstore.keys import HashName
 
 
 def hashedrekord(message: bytes, signature: bytes, verifier: bytes, hash_name: HashName = "sha256") -> JsonObject:
-    """A signature over a message (hashedrekord 0.0.1).
+    """A signature over a message (hashedrekord 0.0.1). A real Rekor refuses one by a plain Ed25519 key.
 
     Args:
         message: what was signed; the log keeps its hash.

@@ -8,6 +8,7 @@ from sealgate.testing.sigstore.encoding import JsonObject, b64, canonical_json
 from sealgate.testing.sigstore.keys import SigningKey
 
 _EARLIER_ENTRIES = 3  # of other people: a proof in a tree of one leaf would prove little
+_TREE_ID = 1
 _EARLIER_SHARDS = 100_000  # entries of shards before this one: an index in the log is not the index in its tree
 
 
@@ -79,6 +80,6 @@ class TransparencyLog:
 
     def checkpoint(self, root: bytes, size: int) -> str:
         """Sign a checkpoint of a tree (a signed note, C2SP), whether or not it is this log's."""
-        note = f"{self.host} - 1193050959916656506\n{size}\n{b64(root)}\n"
+        note = f"{self.host} - {_TREE_ID}\n{size}\n{b64(root)}\n"
         signature = b64(self.key.key_id[:4] + self.key.sign(note.encode()))
         return f"{note}\n\N{EM DASH} {self.host} {signature}\n"

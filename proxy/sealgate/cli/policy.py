@@ -1,0 +1,93 @@
+"""`sealgate policy validate PATH…`: every problem of every file, at once."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sealgate.adapters import files
+from sealgate.cli.exits import Exit, readable_errors
+from sealgate.cli.options import Json, SettingsFile, settings_from
+from sealgate.cli.tables import console, table
+from sealgate.policy.load import Loaded, RingKey
+from sealgate.policy.problems import Problem
+from sealgate.settings import Overrides
+from sealgate.wiring import key_ring, load_policies
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """Tools for those who write policies."""
+
+
+@app.command("validate")
+def validate(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Policy files, or folders of them.")],
+    settings: SettingsFile = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 2 when there are warnings, too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Check policy files as the gate would load them: all together, every problem at once.
+
+    The settings are only needed for their key ring (trusted_keys). Exit status: 2 when there are errors, else 0.
+    """
+    with readable_errors():
+        ring: dict[str, RingKey] = {}
+        if settings is not None:
+            flags = Overrides(upstream="http://localhost", policies=tuple(str(path) for path in paths))
+            ring = key_ring(dict(settings_from(settings, flags).keys))
+        loaded = load_policies(tuple(paths), ring)
+    if as_json:
+        print(json.dumps(_json(loaded), indent=2))
+    else:
+        _show(loaded)
+    refused = loaded.errors or (strict and loaded.problems)
+    raise typer.Exit(Exit.USAGE if refused else Exit.ADMIT)
+
+
+def _show(loaded: Loaded) -> None:
+    out = console()
+    for problem in loaded.problems:
+        kind = "error" if problem.error else "warning"
+        out.print(f"{kind}: {problem}", markup=False, soft_wrap=True)
+        if (line := _source_line(problem)) is not None:
+            out.print(f"  {problem.line:>4} | {line}", markup=False, soft_wrap=True)
+            out.print(f"       | {' ' * (problem.column - 1)}^", markup=False)
+    errors, warnings = len(loaded.errors), len(loaded.problems) - len(loaded.errors)
+    if not errors:
+        rows = [
+            (
+                policy.name,
+                policy.mode.value,
+                ", ".join(sorted(policy.operations)),
+                "\n".join(pattern.text for pattern in policy.repositories),
+                "anything passes" if policy.allow_unsigned else "\n".join(rule.name for rule in policy.rules),
+            )
+            for policy in loaded.policies
+        ]
+        out.print(table("", ("POLICY", "MODE", "JUDGES", "REPOSITORIES", "RULES"), rows))
+    for name in loaded.disabled:
+        out.print(f"{name} is disabled: what only it covers is uncovered", markup=False)
+    files_told = f"{len(loaded.policies) + len(loaded.disabled)} policies" if not errors else "the set is refused whole"
+    out.print(f"\n{errors} errors, {warnings} warnings: {files_told}", markup=False)
+
+
+def _source_line(problem: Problem) -> str | None:
+    if not problem.line:
+        return None
+    lines = files.read(Path(problem.file)).decode("utf-8", errors="replace").splitlines()
+    if problem.line > len(lines):
+        return None
+    return "".join(char if char.isprintable() else " " for char in lines[problem.line - 1])
+
+
+def _json(loaded: Loaded) -> dict[str, object]:
+    return {
+        "problems": [asdict(problem) for problem in loaded.problems],
+        "policies": [policy.name for policy in loaded.policies] if not loaded.errors else [],
+        "disabled": list(loaded.disabled),
+    }

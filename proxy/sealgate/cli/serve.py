@@ -1,0 +1,92 @@
+"""`sealgate serve`: the gate, until it is told to stop."""
+
+import asyncio
+import logging
+import signal
+import sys
+from typing import Annotated, Final
+
+import typer
+
+from sealgate.cli.exits import readable_errors
+from sealgate.cli.options import Policies, SettingsFile, TrustedRoot, Upstream, policies_from, settings_from, with_port
+from sealgate.errors import UpstreamRefused, UpstreamUnavailable
+from sealgate.http.server import serve as listen_on
+from sealgate.limits import DRAIN_SECONDS
+from sealgate.policy.model import PolicySet
+from sealgate.ports import Access
+from sealgate.ports import Upstream as Registry
+from sealgate.settings import Overrides, Settings
+from sealgate.wiring import decision_log, gate
+
+_log: Final = logging.getLogger("sealgate")
+
+
+def serve(
+    settings: SettingsFile = None,
+    upstream: Upstream = None,
+    policies: Policies = None,
+    listen: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")
+    ] = None,
+    public_url: Annotated[str | None, typer.Option(metavar="URL", help="What clients call the gate.")] = None,
+    trusted_root: TrustedRoot = None,
+    unmatched: Annotated[
+        str | None, typer.Option(metavar="deny|warn|admit", help="What happens where no policy covers.")
+    ] = None,
+    state: Annotated[
+        str | None, typer.Option(metavar="memory|sqlite:///PATH", help="Where to remember what was seen.")
+    ] = None,
+    decisions: Annotated[
+        str | None, typer.Option("--decision-log", metavar="FILE", help="Where to write decisions; - is stdout.")
+    ] = None,
+) -> None:
+    """Serve the gate in front of a registry.
+
+    Flags win over SEALGATE_… variables, and those over the settings file. It stops on SIGTERM or SIGINT, once requests
+    in flight are through.
+    """
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    flags = Overrides(
+        listen=listen,
+        public_url=public_url,
+        upstream=upstream,
+        policies=policies or (),
+        unmatched=unmatched,
+        trusted_root=trusted_root,
+        state=state,
+        decision_log=decisions,
+    )
+    with readable_errors():
+        made = with_port(settings_from(settings, flags))
+        asyncio.run(_serve(made, policies_from(made)))
+
+
+async def _serve(settings: Settings, policies: PolicySet) -> None:
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    log = decision_log(settings)
+    async with gate(settings, policies, log) as made:
+        running = await listen_on(made.edge, settings.host, settings.port)
+        _log.info(
+            "listening on %s:%d for %s, %d policies (set %s)",
+            running.host, running.port, settings.upstream.url, len(policies.policies), policies.digest[:12],
+        )  # fmt: skip
+        if not settings.public_url:
+            _log.warning("public_url is not set: refusals tell people to use %s", settings.called)
+        await _look_at(made.core.upstream, settings)
+        await stop.wait()
+        _log.info("stopping: requests in flight have %d s to finish", DRAIN_SECONDS)
+        await running.stop(DRAIN_SECONDS)
+    _log.info("stopped")
+
+
+async def _look_at(upstream: Registry, settings: Settings) -> None:
+    """Say so at once when the registry cannot be reached. The gate serves all the same: it may come up later."""
+    try:
+        await upstream.ping(Access())
+    except UpstreamRefused:
+        return  # it wants credentials, which clients bring
+    except UpstreamUnavailable as error:
+        _log.warning("the registry at %s cannot be reached yet: %s", settings.upstream.url, error)
