@@ -15,13 +15,22 @@ JSON_DEPTH: Final = 32  # ours: real manifests stay under 8
 ERROR_BODY_BYTES: Final = 64 * 1024  # go-containerregistry caps error bodies there
 UPSTREAM_ERRORS: Final = 4  # ours: of an upstream's error body, how many are passed on
 REFERRERS_PAGE_BYTES: Final = 4 * 1024 * 1024  # a referrers answer is an index
+CURSOR_CHARACTERS: Final = 1024  # ours: a `last` of a registry's own making
 LISTING_PAGE_BYTES: Final = 4 * 1024 * 1024  # ours: one page of a tag listing
 REQUEST_TARGET_BYTES: Final = 8190  # aiohttp's own bound on a request line
 POLICY_BYTES: Final = 1024 * 1024  # design section 3
 POLICY_DEPTH: Final = 32  # design section 3
+POLICY_VALUES: Final = 20_000  # ours: keys, items and texts of one file; they take a few hundred bytes each
+PROBLEMS: Final = 100  # ours: errors told of one file
+PROBLEM_CHARACTERS: Final = 500  # ours: of one error's text
+SUGGESTED_CHARACTERS: Final = 64  # ours: of a word that a "did you mean" is looked for
+GLOB_CHARACTERS: Final = 1000  # ours: one in a policy
+MATCHED_CHARACTERS: Final = 4096  # ours: of a text that a glob or regular expression is tried on; none matches more
 CONFIGURATION_FILE_BYTES: Final = 1024 * 1024  # ours: one policy, key, settings or trusted root file
 REGEXP_CHARACTERS: Final = 1000  # ours: one in a policy
-REGEXP_MEMORY_BYTES: Final = 1024 * 1024  # ours: RE2's compiled form of it
+REGEXP_MEMORY_BYTES: Final = 256 * 1024  # ours: RE2's compiled form of it; bounds what one character can cost
+REGEXPS_IN_MEMORY: Final = 1024  # ours: compiled, with captures filled in
+GLOBS_IN_MEMORY: Final = 4096  # ours: the same of globs
 POLICY_FILES: Final = 1000  # ours
 
 # Evidence.
@@ -31,20 +40,30 @@ SIGNATURE_BLOB_BYTES: Final = 4 * 1024 * 1024  # containers/image's cap on one s
 CARRIER_BLOBS: Final = 101  # a config and CANDIDATES layers
 LISTING_INDEXES: Final = 16  # ours: indexes asked whether they cover one child
 INDEX_DEPTH: Final = 4  # ours: an index in an index in an index
+ADMITTED_LISTINGS_IN_MEMORY: Final = 50_000  # ours: blobs and children, each with the manifest admitted last
+CARRIERS_IN_MEMORY: Final = 20_000  # ours: manifests known to be carriers, about 300 bytes each
+CARRIER_SECONDS: Final = 30.0  # ours: to read all blobs of one carrier; past it the answer is undetermined
 LISTING_MANIFESTS: Final = 64  # ours: manifests of a repository asked whether they admit one blob
 DISCOVERIES: Final = 16  # ours: evidence gatherings at a time over the whole gate
 DISCOVERY_FETCHES: Final = 8  # ours: requests to the upstream at a time for one digest's evidence
 DISCOVERY_SECONDS: Final = 30.0  # ours: past it the answer is undetermined
 VERIFICATION_THREADS: Final = 2  # measured: more gain nothing (the verifier holds the GIL for most of its time)
 
-# Keys and proofs.
+# Signatures: what is larger is refused unread, so that no candidate takes more than about 100 ms.
+PUBLIC_KEY_BYTES: Final = 16 * 1024  # ours: one PEM public key; RSA-8192 takes 1.5 KiB
+BUNDLE_BYTES: Final = 256 * 1024  # ours: a signature's bundle takes 5 to 20 KiB
+SIGNED_PAYLOAD_BYTES: Final = 128 * 1024  # ours: a signature's payload takes under 1 KiB, its annotations apart
+LOG_ENTRY_BYTES: Final = 64 * 1024  # ours: cosign's annotation takes 1 to 5 KiB
+CERTIFICATE_BYTES: Final = 32 * 1024  # ours: Fulcio's take 1 to 3 KiB
 PROOF_HASHES: Final = 64  # an inclusion proof in a tree of 2^64 entries (RFC 9162 section 2.1.3)
 RSA_LEAST_BITS: Final = 2048  # attacks A32; NIST SP 800-131A
 RSA_MOST_BITS: Final = 8192  # ours: what is larger takes too long to verify
-RSA_LEAST_EXPONENT: Final = 65537  # NIST SP 800-131A; what is smaller has been forged
+RSA_LEAST_EXPONENT: Final = 65537  # FIPS 186-5 section 5.1, as the next; what is smaller has been forged
+RSA_EXPONENT_BITS: Final = 256
 
 # Decisions.
 ADMIT_TTL_SECONDS: Final = 3600.0  # design section 5: default of `admit_ttl`
+ADMIT_TTL_MOST_SECONDS: Final = 86_400  # ours: the longest that `admit_ttl` can be
 DENY_TTL_SECONDS: Final = 5.0  # design section 5: "kept seconds"
 MANIFESTS_IN_MEMORY_BYTES: Final = 32 * 1024 * 1024  # ours: parsed, they take a few times as much
 RESOLUTIONS_IN_MEMORY: Final = 4096  # ours: (repository, operation, tag) whose covering policies are remembered

@@ -237,17 +237,27 @@ class Store(Protocol):
         *,
         blobs: frozenset[Digest],
         children: frozenset[Digest],
+        admitted: bool = False,
     ) -> None:
-        """Remember which blobs and which manifests this one lists. Recording it again changes nothing."""
+        """Remember which blobs and which manifests this one lists. Recording it again changes nothing but `admitted`.
+
+        Args:
+            repository: where it is.
+            manifest: its digest.
+            blobs: what it lists as blobs.
+            children: what it lists as manifests.
+            admitted: whether it is admitted now. What ever was comes first in listings, so that others which list the
+                same digest cannot crowd it out; that is a place to look first, never a decision.
+        """
 
     async def is_manifest(self, repository: Repository, digest: Digest) -> bool:
         """Whether this digest was ever recorded as a manifest of the repository."""
 
     async def listing_blob(self, repository: Repository, blob: Digest, most: int) -> tuple[Digest, ...]:
-        """Manifests that list a blob, at most so many, those recorded last first."""
+        """Manifests that list a blob, at most so many: those ever admitted first, then those recorded last."""
 
     async def listing_child(self, repository: Repository, child: Digest, most: int) -> tuple[Digest, ...]:
-        """Indexes that list a manifest, at most so many, those recorded last first."""
+        """Indexes that list a manifest, at most so many, in the same order."""
 
     async def decision(self, key: DecisionKey) -> Decision | None:
         """A decision saved under an equal key; its `valid_until` is the caller's to look at."""

@@ -36,7 +36,7 @@ def measure(world: World, gate: Server, nginx: Server) -> Iterator[Row]:
     yield compare(f"{name}, RSS before", "MiB", [ours.idle], nginx.name, [theirs.idle])
     yield compare(f"{name}, RSS median", "MiB", [ours.typical], nginx.name, [theirs.typical])
     yield compare(f"{name}, RSS peak", "MiB", [ours.peak], nginx.name, [theirs.peak], no_more_than(_MOST_MIB))
-    yield compare(name, "MB/s", [ours.rate], nginx.name, [theirs.rate], at_least(0.4))
+    yield compare(name, "MB/s", [ours.rate], nginx.name, [theirs.rate], at_least(0.5))
 
 
 def _pull_all(world: World, server: Server) -> _Pulled:

@@ -5,6 +5,7 @@ Needs what `tests/clients/install.py` installs: docker-registry, nginx, wrk, cos
 """
 
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -20,16 +21,21 @@ import machine
 import manifests
 import memory
 import servers
+from harness.programs import find
 from rich.console import Console
 from rich.table import Table
 from rows import Row
 from world import prepare
 
 BUILD = Path(__file__).resolve().parents[2] / "build"
+PROGRAMS = ("docker-registry", "nginx", "wrk", "cosign2", "cosign3")
 
 
 def main() -> None:
     """Measure everything, show it, write it down."""
+    if missing := [name for name in PROGRAMS if find(name) is None]:
+        sys.exit(f"not installed: {', '.join(missing)}; tests/clients/install.py installs them")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # so that no server is left behind
     started = time.monotonic()
     progress, facts, rows = Console(stderr=True), machine.facts(), list[Row]()
     with tempfile.TemporaryDirectory(prefix="sealgate-bench-", dir=machine.fast_storage()) as folder:

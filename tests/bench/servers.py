@@ -133,7 +133,7 @@ def nginx(home: Path, upstream: Server, *, tuned: bool) -> Iterator[Server]:
     )
     (home / "nginx.conf").write_text(config)
     command = [need("nginx"), "-p", str(home), "-c", str(home / "nginx.conf"), "-e", "stderr"]
-    with _serving("nginx" if tuned else "stock nginx", command, home, host) as server:
+    with _serving("tuned nginx" if tuned else "stock nginx", command, home, host) as server:
         yield server
 
 

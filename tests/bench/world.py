@@ -29,7 +29,7 @@ MIB = 1024 * 1024
 LARGE_BYTES = 512 * MIB
 LAYER_BYTES = 100 * MIB
 LAYER_COUNT = 4
-COLD_IMAGES = 60
+COLD_IMAGES = 40
 """Of each kind: each is asked for once, so there are as many samples."""
 
 IDENTITY = "release@bench.example"

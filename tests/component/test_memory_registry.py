@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
+
 from sealgate.oci import media_types as mt
 from sealgate.oci.digest import Digest
 from sealgate.oci.manifest import parse_manifest

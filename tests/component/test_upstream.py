@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from sealgate.adapters.upstream.client import HttpUpstream
 from sealgate.errors import (
     ConfigurationInvalid,
@@ -122,6 +123,14 @@ async def test_what_the_upstream_says_of_a_digest_counts_for_nothing(
     assert (fetched.digest, fetched.content_type) == (Digest.of(b"{}"), mt.OCI_MANIFEST)
 
 
+@pytest.mark.parametrize("stated", ["", "json", "text/html, text/x", "a/b/c", "text/" + "x" * 200, "text/\xe9"])
+async def test_a_content_type_that_is_none_is_no_text_to_pass_on(
+    registry: MemoryRegistry, upstream: HttpUpstream, stated: str
+) -> None:
+    registry.script("GET .*", Answer(body=b"{}", headers={"Content-Type": stated}))
+    assert (await upstream.manifest(REPO, Tag("1"), [], ANYONE)).content_type == ""
+
+
 @pytest.mark.parametrize(
     ("accept", "sent"),
     [
@@ -186,12 +195,13 @@ async def test_blobs_are_streamed_whole_and_in_ranges(registry: MemoryRegistry, 
 
 
 @pytest.mark.parametrize(
-    "told", ["bytes 0-4/10", "bytes 5-8/10", "bytes 5-9/8", "5-9/10", "bytes 5-9/10, bytes 1-2/10", ""]
+    "told", ["bytes 0-4/10", "bytes 5-8/10", "bytes 5-10/11", "bytes 5-9/8", "5-9/10", "bytes 5-9/10, bytes 1-2/10", ""]
 )
 async def test_another_range_than_was_asked_for_is_refused(
     registry: MemoryRegistry, upstream: HttpUpstream, told: str
 ) -> None:
-    answer = Answer(status=206, body=b"fghij", headers={"Content-Range": told})
+    length = 6 if told == "bytes 5-10/11" else 5
+    answer = Answer(status=206, body=b"fghijk"[:length], headers={"Content-Range": told})
     registry.script("GET /v2/team/app/blobs/.*", answer)
     with pytest.raises(UpstreamUnavailable, match="another range"):
         await read(upstream, Digest.of(b""), ByteRange(first=5, last=9))
@@ -257,13 +267,21 @@ async def test_an_upload_is_given_up(registry: MemoryRegistry, upstream: HttpUps
     assert [problem.code for problem in refused.value.problems] == ["BLOB_UPLOAD_UNKNOWN"]
 
 
-@pytest.mark.parametrize("pieces", [(b"abc",), (b"abc", b"defg")], ids=["shorter", "longer"])
-async def test_a_body_of_another_length_than_announced_is_not_an_upload(
-    upstream: HttpUpstream, pieces: tuple[bytes, ...]
-) -> None:
+async def test_a_body_shorter_than_announced_is_not_an_upload(upstream: HttpUpstream) -> None:
     progress = await upstream.start_upload(REPO, ANYONE)
-    with pytest.raises(ContentMismatch, match="5 bytes were announced"):
-        await upstream.upload_chunk(REPO, progress.location, chunks(*pieces), 5, None, ANYONE)
+    with pytest.raises(ContentMismatch, match="5 bytes were announced, and 3 came"):
+        await upstream.upload_chunk(REPO, progress.location, chunks(b"abc"), 5, None, ANYONE)
+
+
+async def test_a_body_longer_than_announced_is_not_cut_but_refused(upstream: HttpUpstream) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        yield b"abc"
+        yield b"defg"
+        await asyncio.Event().wait()
+
+    progress = await upstream.start_upload(REPO, ANYONE)
+    with pytest.raises(ContentMismatch, match="5 bytes were announced, and 7 came"):
+        await upstream.upload_chunk(REPO, progress.location, endless(), 5, None, ANYONE)
 
 
 async def test_what_goes_wrong_with_the_clients_body_stays_what_it_is(upstream: HttpUpstream) -> None:
@@ -371,6 +389,29 @@ async def test_tags_come_in_pages_and_only_real_ones(registry: MemoryRegistry, u
     assert (rest.tags, rest.last) == ((Tag("c"),), None)
     await upstream.tags(REPO, None, "&x=1#?/../%2f", ANYONE)
     assert registry.requests[-1].target == "/v2/team/app/tags/list?last=%26x%3D1%23%3F%2F..%2F%252f"
+
+
+@pytest.mark.parametrize(
+    ("query", "last"), [("last=b%26%2F&n=2", "b&/"), ("next=opaque", "a"), ("last=" + "x" * 1024, "x" * 1024)]
+)
+async def test_the_next_page_of_tags_begins_where_the_upstream_says(
+    registry: MemoryRegistry, upstream: HttpUpstream, query: str, last: str
+) -> None:
+    link = {"Link": f'</v2/team/app/tags/list?{query}>; rel="next"'}
+    registry.script("GET .*", Answer(body=b'{"tags":["a"]}', headers=link))
+    assert (await upstream.tags(REPO, None, "", ANYONE)).last == last
+
+
+@pytest.mark.parametrize(
+    ("query", "names"), [("last=" + "x" * 1025, '"a"'), ("last=a&last=b", '"a"'), ("next=opaque", "")]
+)
+async def test_a_listing_that_does_not_say_where_it_goes_on_is_not_cut(
+    registry: MemoryRegistry, upstream: HttpUpstream, query: str, names: str
+) -> None:
+    link = {"Link": f'</v2/team/app/tags/list?{query}>; rel="next"'}
+    registry.script("GET .*", Answer(body=b'{"tags":[%s]}' % names.encode(), headers=link))
+    with pytest.raises(UpstreamUnavailable, match="where it goes on"):
+        await upstream.tags(REPO, None, "", ANYONE)
 
 
 async def test_tags_of_a_repository_without_any(registry: MemoryRegistry, upstream: HttpUpstream) -> None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
+
 from sealgate.adapters.upstream.client import HttpUpstream
 from sealgate.adapters.upstream.redirects import redirected
 from sealgate.adapters.upstream.target import Origin, Target
@@ -147,6 +148,13 @@ async def test_b24_bodies_are_bounded_while_they_are_read(registry: MemoryRegist
             await upstream.tags(REPO, None, "", ANYONE)
         page = await upstream.referrers(REPO, ABSENT, ANYONE)
         assert (page.supported, page.complete, page.descriptors) == (True, False, ())
+
+
+@pytest.mark.parametrize("call", [CALLS["manifest"], CALLS["small-blob"]], ids=["manifest", "small-blob"])
+async def test_b24_a_length_past_the_bound_is_refused_unread(at: Make, call: Call) -> None:
+    async with RawServer(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n", keep_open=True) as server:
+        with pytest.raises(TooLarge):
+            await call(at(server.url, timeouts=QUICK))
 
 
 @each_call
@@ -413,6 +421,7 @@ async def test_b25_a_location_given_back_must_be_a_path(registry: MemoryRegistry
         "</v2/team/app/{listing}/../../x?last=a>; rel=next",
         "</v2/team/app/{listing}>; rel=next",
         "</v2/team/app/{listing}?last=a>; rel=next, </v2/team/app/{listing}?last=b>; rel=next",
+        "</v2/team/app/{listing}?last=a>; rel=next\n</v2/team/app/{listing}?last=b>; rel=next",
         "</v2/team/app/{listing}?last=a>",
         "nonsense",
     ],
@@ -424,7 +433,7 @@ async def test_b25_a_next_page_stays_on_its_own_listing(registry: MemoryRegistry
         index = b'{"schemaVersion":2,"manifests":[%s]}' % str(listed).replace("'", '"').encode()
         for listing, body in ((f"referrers/{image.digest}", index), ("tags/list", b'{"tags":["a"]}')):
             told = link.replace("{port}", str(attacker.port)).replace("{listing}", listing)
-            headers = {"Content-Type": mt.OCI_INDEX, "Link": told}
+            headers = [("Content-Type", mt.OCI_INDEX), *(("Link", one) for one in told.split("\n"))]
             registry.script(f"GET /v2/team/app/{listing}", Answer(body=body, headers=headers))
         page = await upstream.referrers(REPO, image.digest, ANYONE)
         assert (page.complete, [entry.digest for entry in page.descriptors]) == (False, [image.digest])
@@ -689,7 +698,7 @@ async def test_1c_a_body_that_turns_malformed_on_the_way_ends(at: Make, rest: by
     async def two_pieces(head: bytes, writer: asyncio.StreamWriter) -> None:
         writer.write(CHUNKED + b"2\r\n{}\r\n")
         await writer.drain()
-        await asyncio.sleep(QUICK.document / 5)
+        await asyncio.sleep(QUICK.document / 5)  # what came so far must have been taken for a good beginning
         writer.write(rest)
         await writer.drain()
         await asyncio.Event().wait()

@@ -43,10 +43,9 @@ class JsonLinesLog:
     def record(self, record: DecisionRecord) -> None:
         """Write one line. Never raises; a log that cannot be written changes no decision."""
         try:
-            line = json.dumps(line_of(record), separators=(",", ":"), allow_nan=False)
-            # Printable ASCII, so that no foreign character can end a line or move a terminal (attacks B40). DEL is the
-            # one that `json` leaves as it is.
-            self._write(line.replace("\x7f", "\\u007f").encode("ascii") + b"\n")
+            # Printable ASCII, so that no foreign character can end a line or move a terminal (attacks B40).
+            line = json.dumps(line_of(record), ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+            self._write(line.encode("ascii") + b"\n")
             self._told = False
         except (OSError, ValueError) as error:  # ValueError: the stream is closed
             self.lost += 1

@@ -7,7 +7,7 @@ from typing import Final
 from sealgate.errors import ConfigurationInvalid
 from sealgate.limits import CONFIGURATION_FILE_BYTES
 
-_CASES: Final = "cases.yaml"
+_CASES: Final = "cases"
 
 
 def read(path: Path, most: int = CONFIGURATION_FILE_BYTES) -> bytes:
@@ -18,11 +18,12 @@ def read(path: Path, most: int = CONFIGURATION_FILE_BYTES) -> bytes:
     """
     try:
         if not path.is_file():
-            raise ConfigurationInvalid(f"{path}: there is no such file")
+            told = "is not a file" if path.exists() else "there is no such file"
+            raise ConfigurationInvalid(f"{path}: {told}")
         with path.open("rb") as opened:
             content = opened.read(most + 1)
-    except OSError as error:
-        raise ConfigurationInvalid(f"{path}: cannot be read: {error.strerror}") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise ConfigurationInvalid(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if len(content) > most:
         raise ConfigurationInvalid(f"{path}: has more than {most} bytes")
     return content
@@ -35,15 +36,27 @@ def policy_files(paths: Sequence[Path]) -> list[tuple[str, bytes]]:
     Kubernetes ConfigMap keeps its versions in hidden folders).
 
     Raises:
-        ConfigurationInvalid: one cannot be read, or a path holds no policy at all.
+        ConfigurationInvalid: one cannot be read, ends in `.yml` and would be passed over elsewhere, or a path holds no
+            policy at all; it names each.
     """
     found: dict[Path, None] = {}
+    problems: list[str] = []
     for path in paths:
-        files = sorted(_in_folder(path)) if path.is_dir() else [path]
+        files = list(_in_folder(path, 1)) if path.is_dir() else [path]
         if not files:
-            raise ConfigurationInvalid(f"{path}: there is no policy (*.yaml) in this folder")
+            problems.append(f"{path}: there is no policy (*.yaml) in this folder")
+        misnamed = [file for file in files if file.suffix == ".yml" and file != path]
+        problems += [f"{file}: a policy's name ends in .yaml; rename it" for file in misnamed]
         found |= dict.fromkeys(files)
-    return [(str(path), read(path)) for path in found]
+    made: list[tuple[str, bytes]] = []
+    for path in found:
+        try:
+            made.append((str(path), read(path)))
+        except ConfigurationInvalid as bad:
+            problems += bad.problems
+    if problems:
+        raise ConfigurationInvalid(*problems)
+    return made
 
 
 def beside(file: str, name: str) -> bytes:
@@ -52,17 +65,25 @@ def beside(file: str, name: str) -> bytes:
     Raises:
         ConfigurationInvalid: it is elsewhere, absent, or cannot be read.
     """
-    folder = Path(file).parent
-    path = folder / name
-    # Compared before links are followed too: in a ConfigMap each file is a link into a hidden folder beside it.
-    if Path(name).is_absolute() or ".." in Path(name).parts or not path.resolve().is_relative_to(folder.resolve()):
+    folder, path = Path(file).parent, Path(file).parent / name
+    try:  # links are followed first: in a ConfigMap each file is one, into a hidden folder beside it
+        within = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError, RuntimeError):  # a NUL in the name; a link that leads to itself
+        within = False
+    if Path(name).is_absolute() or ".." in Path(name).parts or not within:
         raise ConfigurationInvalid(f"{name} is not beside the policy or in a folder below it")
     return read(path)
 
 
-def _in_folder(folder: Path) -> Iterable[Path]:
-    for pattern in ("*.yaml", "*/*.yaml"):
-        for path in folder.glob(pattern):
-            hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-            if not hidden and path.name != _CASES and path.is_file():
+def _in_folder(folder: Path, deeper: int) -> Iterable[Path]:
+    """What looks like a policy. Nothing that cannot be read is passed over: the set would be a weaker one."""
+    try:
+        for path in sorted(folder.iterdir()):
+            if path.name.startswith(".") or (deeper == 0 and path.is_dir()):
+                continue
+            if path.is_dir():
+                yield from _in_folder(path, deeper - 1)
+            elif path.suffix in (".yaml", ".yml") and path.stem != _CASES:
                 yield path
+    except OSError as error:
+        raise ConfigurationInvalid(f"{folder}: cannot be read: {error.strerror}") from error

@@ -3,7 +3,10 @@
 The kind of the key decides the algorithm; nothing that comes with a signature does (attacks A32).
 """
 
+import base64
+import binascii
 import hashlib
+import re
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final, TypeAlias
@@ -14,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
 from sealgate.errors import KeyRejected
 from sealgate.evidence.keys import PublicKey
-from sealgate.limits import RSA_LEAST_BITS, RSA_LEAST_EXPONENT, RSA_MOST_BITS
+from sealgate.limits import PUBLIC_KEY_BYTES, RSA_EXPONENT_BITS, RSA_LEAST_BITS, RSA_LEAST_EXPONENT, RSA_MOST_BITS
 
 _Attempt: TypeAlias = Callable[[], object]
 _Key: TypeAlias = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey
@@ -24,54 +27,67 @@ _CURVES: Final[dict[str, tuple[str, type[hashes.HashAlgorithm]]]] = {
     "secp384r1": ("ecdsa-p384", hashes.SHA384),
     "secp521r1": ("ecdsa-p521", hashes.SHA512),
 }
+_PEM: Final = re.compile(rb"\s*-----BEGIN ([A-Z0-9 ]+)-----\s([A-Za-z0-9+/=\s]+)-----END \1-----\s*")
+_OTHER_THINGS: Final = {
+    b"PRIVATE KEY-----": "this is a private key: give its public half",
+    b"BEGIN CERTIFICATE": "this is a certificate: give its public key, or a keyless requirement",
+    b"BEGIN RSA PUBLIC KEY": "this is a PKCS#1 key: `openssl rsa -RSAPublicKey_in -in KEY -pubout` converts it",
+    b"BEGIN PGP": "this is a PGP key, and signatures of that kind cannot be checked yet",
+}
 
 
 def read_public_key(pem: bytes) -> PublicKey:
     """Read one PEM public key.
 
     Args:
-        pem: `-----BEGIN PUBLIC KEY-----`, once, and nothing else but white space.
+        pem: a SubjectPublicKeyInfo, `-----BEGIN PUBLIC KEY-----`, once, and nothing else but white space.
 
     Raises:
         KeyRejected: it is something else, or a key of a kind or size that is not accepted.
     """
-    text = pem.strip()
-    for marker, told in (
-        (b"PRIVATE KEY", "this is a private key: give its public half"),
-        (b"BEGIN CERTIFICATE", "this is a certificate: give its public key, or a keyless requirement"),
-        (b"BEGIN PGP", "this is a PGP key, and signatures of that kind cannot be checked yet"),
-    ):
-        if marker in text:
+    if len(pem) > PUBLIC_KEY_BYTES:
+        raise KeyRejected(f"this has {len(pem)} bytes, a public key has at most {PUBLIC_KEY_BYTES}")
+    for marker, told in _OTHER_THINGS.items():
+        if marker in pem:
             raise KeyRejected(told)
-    if text.count(b"-----BEGIN") != 1 or not text.startswith(b"-----BEGIN PUBLIC KEY-----"):
-        raise KeyRejected("not one PEM public key (-----BEGIN PUBLIC KEY-----)")
-    try:
-        loaded = serialization.load_pem_public_key(text)
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise KeyRejected("not a public key that can be read") from error
-    return describe(loaded)
+    spki = pem_content(pem, "PUBLIC KEY")
+    if spki is None:
+        raise KeyRejected("not one PEM public key (-----BEGIN PUBLIC KEY-----), and nothing else")
+    return read_spki(spki)
 
 
-def describe(key: object) -> PublicKey:
-    """A loaded public key as a fact.
+def read_spki(spki: bytes) -> PublicKey:
+    """Read a public key as SubjectPublicKeyInfo, DER.
 
     Raises:
-        KeyRejected: it is of a kind or size that is not accepted: ECDSA on P-256, P-384 and P-521, Ed25519, and RSA of
-            2048 to 8192 bits are.
+        KeyRejected: it is none, or a key that is not accepted: ECDSA on P-256, P-384 and P-521, Ed25519, and RSA of
+            2048 to 8192 bits are; or it is written in another way than everybody writes such a key (explicit curve
+            parameters, compressed points): one key has one fingerprint.
     """
-    accepted = _accepted(key)
-    spki = accepted.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return PublicKey(fingerprint=hashlib.sha256(spki).hexdigest(), spki=spki, algorithm=_called(accepted))
+    key = _load(spki)
+    if key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo) != spki:
+        raise KeyRejected("the key is not in its usual encoding: named curve, uncompressed point, plain RSA")
+    return PublicKey(fingerprint=hashlib.sha256(spki).hexdigest(), spki=spki, algorithm=_called(key))
+
+
+def pem_content(text: bytes, label: str) -> bytes | None:
+    """What is in a text that is one PEM block of this label, and nothing else (RFC 7468); None if it is not."""
+    found = _PEM.fullmatch(text)
+    if found is None or found[1] != label.encode():
+        return None
+    try:
+        return base64.b64decode(b"".join(found[2].split()), validate=True)
+    except binascii.Error:
+        return None
 
 
 def verifies(key: PublicKey, signature: bytes, message: bytes) -> bool:
     """Whether the signature over the message was made with the key.
 
-    cosign signs with the curve's own hash and with SHA-256, so on P-384 and P-521 both are tried; RSA is tried as
-    PKCS#1 v1.5 and as PSS, both with SHA-256.
+    cosign signs with the curve's own hash, and its older versions with SHA-256, so on P-384 and P-521 both are tried;
+    RSA is tried as PKCS#1 v1.5 and as PSS, both with SHA-256.
     """
-    loaded = _accepted(serialization.load_der_public_key(key.spki))
-    return any(_holds(attempt) for attempt in _attempts(loaded, signature, message))
+    return any(_holds(attempt) for attempt in _attempts(_load(key.spki), signature, message))
 
 
 def _attempts(key: _Key, signature: bytes, message: bytes) -> Iterable[_Attempt]:
@@ -97,22 +113,29 @@ def _holds(attempt: _Attempt) -> bool:
     return True
 
 
-def _accepted(key: object) -> _Key:
-    if isinstance(key, ed25519.Ed25519PublicKey):
-        return key
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        if key.curve.name not in _CURVES:
-            raise KeyRejected(f"a key on the curve {key.curve.name} is not accepted: P-256, P-384 and P-521 are")
-        return key
-    if isinstance(key, rsa.RSAPublicKey):
-        if not RSA_LEAST_BITS <= key.key_size <= RSA_MOST_BITS:
-            raise KeyRejected(
-                f"an RSA key of {key.key_size} bits is not accepted: {RSA_LEAST_BITS} to {RSA_MOST_BITS} are"
-            )
-        if key.public_numbers().e < RSA_LEAST_EXPONENT:
-            raise KeyRejected("an RSA key with an unsafe public exponent is not accepted")
-        return key
-    raise KeyRejected("a key of this kind is not accepted: ECDSA, Ed25519 and RSA are")
+def _load(spki: bytes) -> _Key:
+    try:
+        key = serialization.load_der_public_key(spki)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise KeyRejected("not a public key that can be read") from error
+    match key:
+        case ed25519.Ed25519PublicKey():
+            return key
+        case ec.EllipticCurvePublicKey():
+            if key.curve.name not in _CURVES:
+                raise KeyRejected(f"a key on the curve {key.curve.name} is not accepted: P-256, P-384 and P-521 are")
+            return key
+        case rsa.RSAPublicKey():
+            if not RSA_LEAST_BITS <= key.key_size <= RSA_MOST_BITS:
+                raise KeyRejected(
+                    f"an RSA key of {key.key_size} bits is not accepted: {RSA_LEAST_BITS} to {RSA_MOST_BITS} are"
+                )
+            exponent = key.public_numbers().e
+            if exponent < RSA_LEAST_EXPONENT or exponent.bit_length() > RSA_EXPONENT_BITS:
+                raise KeyRejected("an RSA key with an unsafe public exponent is not accepted: 65537 is usual")
+            return key
+        case _:
+            raise KeyRejected("a key of this kind is not accepted: ECDSA, Ed25519 and RSA are")
 
 
 def _called(key: _Key) -> str:

@@ -4,15 +4,24 @@ A carrier needs no signature of its own, so whatever passes here passes unsigned
 blobs is fetched, bounded, parsed as its format, and must name the subject (attacks A27, A18).
 """
 
+import asyncio
 import base64
 import binascii
+from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Final
 
 from sealgate.admission.manifests import Manifests
-from sealgate.errors import ContentMismatch, Malformed, PayloadMalformed, TooLarge, UpstreamRefused
+from sealgate.errors import ContentMismatch, Malformed, PayloadMalformed, TooLarge, UpstreamRefused, UpstreamUnavailable
 from sealgate.evidence.payload import parse_envelope, parse_simple_signing, parse_statement
-from sealgate.limits import CANDIDATES, CARRIER_BLOBS, SIGNATURE_BLOB_BYTES
+from sealgate.limits import (
+    CANDIDATES,
+    CARRIER_BLOBS,
+    CARRIER_SECONDS,
+    CARRIERS_IN_MEMORY,
+    DISCOVERIES,
+    SIGNATURE_BLOB_BYTES,
+)
 from sealgate.oci import strict_json
 from sealgate.oci.digest import Digest
 from sealgate.oci.manifest import Descriptor, ImageManifest, Index, Manifest
@@ -39,19 +48,27 @@ _NOT_FOUND: Final = 404
 
 
 class Carriers:
-    """Says whether a manifest is a carrier."""
+    """Says whether a manifest is a carrier.
 
-    def __init__(self, upstream: Upstream, manifests: Manifests) -> None:
+    What it carries is content-addressed, so a carrier is read once and stays one; a queue and a deadline bound the
+    reading, for anybody can push one with a hundred large blobs and ask for it often.
+    """
+
+    def __init__(self, upstream: Upstream, manifests: Manifests, most: int = CARRIERS_IN_MEMORY) -> None:
         self._upstream = upstream
         self._manifests = manifests
+        self._most = most
+        self._known: OrderedDict[tuple[Repository, Digest, Digest | None], Digest] = OrderedDict()
+        self._queue = asyncio.Semaphore(DISCOVERIES)
 
     async def subject(
-        self, repository: Repository, manifest: Manifest, tag_subject: Digest | None, access: Access
+        self, repository: Repository, digest: Digest, manifest: Manifest, tag_subject: Digest | None, access: Access
     ) -> Digest | None:
         """The digest that this manifest carries evidence about; None when it does not look like a carrier at all.
 
         Args:
             repository: where it is.
+            digest: its own.
             manifest: what it says.
             tag_subject: the digest that the tag in question speaks about, if that tag has such a form.
             access: with whose right its blobs are read.
@@ -61,6 +78,24 @@ class Carriers:
                 about another digest than the tag or the manifest says.
             UpstreamUnavailable, UpstreamRefused: its blobs could not be read.
         """
+        key = (repository, digest, tag_subject)
+        if (known := self._known.get(key)) is not None:
+            self._known.move_to_end(key)
+            return known
+        try:
+            async with asyncio.timeout(CARRIER_SECONDS), self._queue:
+                found = await self._read(repository, manifest, tag_subject, access)
+        except TimeoutError as slow:
+            raise UpstreamUnavailable(f"it could not be read in {CARRIER_SECONDS:.0f} s") from slow
+        if found is not None:
+            self._known[key] = found
+            if len(self._known) > self._most:
+                self._known.popitem(last=False)
+        return found
+
+    async def _read(
+        self, repository: Repository, manifest: Manifest, tag_subject: Digest | None, access: Access
+    ) -> Digest | None:
         if isinstance(manifest, Index):
             if tag_subject is None or manifest.subject is not None or manifest.artifact_type:
                 return None
@@ -88,9 +123,9 @@ class Carriers:
             named = about if named is None else named & about
             if not named:
                 raise PayloadMalformed(f"layer {position} is about another digest")
-        if named is None or len(named) != 1:
-            raise PayloadMalformed("its layers do not name one digest that it is about")
-        return named.pop()
+        if not named:
+            raise PayloadMalformed("its layers name no digest that it is about")
+        return min(named)  # more than one where nothing states it: an attestation's layer, asked for by its digest
 
     async def _check_config(self, repository: Repository, config: Descriptor, access: Access) -> None:
         if config.media_type in (EMPTY, NOTATION_SIGNATURE):

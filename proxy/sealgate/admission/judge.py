@@ -8,9 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
+from typing import Final
 
 from sealgate.admission.carriers import Carriers, looks_like_carrier
 from sealgate.admission.discovery import Discovery
+from sealgate.admission.listings import Listings
 from sealgate.admission.manifests import Manifests
 from sealgate.admission.single_flight import SingleFlight
 from sealgate.errors import (
@@ -19,12 +21,13 @@ from sealgate.errors import (
     PayloadMalformed,
     StateUnavailable,
     TooLarge,
+    UpstreamError,
     UpstreamRefused,
     UpstreamUnavailable,
 )
 from sealgate.evidence.reason import Reason
 from sealgate.evidence.signature import Evidence
-from sealgate.limits import ADMIT_TTL_SECONDS, INDEX_DEPTH, LISTING_INDEXES, RESOLUTIONS_IN_MEMORY
+from sealgate.limits import ADMIT_TTL_SECONDS, INDEX_DEPTH, RESOLUTIONS_IN_MEMORY
 from sealgate.oci.artifact import kinds_of
 from sealgate.oci.digest import Digest
 from sealgate.oci.manifest import Index, Manifest
@@ -33,6 +36,9 @@ from sealgate.policy.decide import cover, decide, refuse
 from sealgate.policy.decision import Decision, Finding, Outcome, Subject
 from sealgate.policy.model import Operation, PolicySet, Resolved
 from sealgate.ports import Access, Clock, DecisionKey, SignatureVerifier, Store
+
+_NOT_FOUND: Final = 404
+_TOO_MANY_REQUESTS: Final = 429
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +103,7 @@ class Judge:
         admit_seconds: float = ADMIT_TTL_SECONDS,
     ) -> None:
         self.policies = policies
+        self.listings = Listings(store)
         self._upstream = upstream
         self._store = store
         self._verifier = verifier
@@ -106,38 +113,37 @@ class Judge:
         self._discovery = discovery
         self._carriers = carriers
         self._flights: SingleFlight[Decision] = SingleFlight()
+        self._signed = 0
         self._resolve: Callable[[str, Operation, str | None], Resolved] = lru_cache(RESOLUTIONS_IN_MEMORY)(
             policies.resolve
         )
 
     async def for_pull(self, artifact: Artifact, access: Access) -> Judgement:
         """May it be served?"""
-        carrier = await self._as_carrier(artifact, access)
+        carrier = await self.as_carrier(artifact, access)
         if carrier is not None and carrier.decision.admitted:
             return carrier
-        judgement = await self._by_policies_or_index(artifact, access, depth=0)
-        if carrier is not None and not judgement.decision.admitted:
-            return carrier  # it looks like a carrier and is none: that is what its pusher must read
-        return judgement
+        return _either(carrier, await self._by_policies_or_index(artifact, access, depth=0))
 
     async def for_push(self, artifact: Artifact, tag: str, access: Access) -> Judgement:
         """May the tag move to it? Judged afresh: nothing that is cached is used.
 
         A carrier passes only at a tag of the digest that it is about; elsewhere it is an artifact like any other.
         """
-        carrier = await self._as_carrier(artifact, access) if artifact.tag_subject is not None else None
+        carrier = await self.as_carrier(artifact, access) if artifact.tag_subject is not None else None
         if carrier is not None and carrier.decision.admitted:
             return carrier
         resolved = self._resolve(artifact.repository.name, Operation.PUSH, tag)
-        decision = await self._decide(artifact, resolved, access)
-        if carrier is not None and not decision.admitted:
-            return carrier
-        return Judgement(decision=decision)
+        return _either(carrier, Judgement(decision=await self._decide(artifact, resolved, access)))
 
-    async def carried(self, artifact: Artifact, access: Access) -> Digest | None:
-        """The digest that an artifact carries evidence about; None when it is no carrier, or that cannot be read."""
-        carrier = await self._as_carrier(artifact, access)
-        return carrier.carrier_of if carrier else None
+    async def forget_denials(self, repository: Repository, digest: Digest) -> None:
+        """Drop what was denied about a digest, for a carrier has come for it; also what is being decided just now.
+
+        Raises:
+            StateUnavailable: what is kept cannot be dropped.
+        """
+        self._signed += 1
+        await self._store.forget_denials(repository, digest)
 
     async def _by_policies_or_index(self, artifact: Artifact, access: Access, depth: int) -> Judgement:
         resolved = self._resolve(artifact.repository.name, Operation.PULL, None)
@@ -145,7 +151,7 @@ class Judge:
         decision = judgement.decision
         if decision.admitted or not decision.policy or depth >= INDEX_DEPTH:
             return judgement
-        indexes = await self._store.listing_child(artifact.repository, artifact.digest, LISTING_INDEXES)
+        indexes = await self.listings.of_child(artifact.repository, artifact.digest)
         judged: list[Decision] = []
         for digest in indexes:
             index = await self._index(artifact, digest, access, depth + 1)
@@ -164,11 +170,12 @@ class Judge:
         """What is decided about an index that is said to list the child; None when it does not, or is gone."""
         try:
             manifest = await self._manifests.by_digest(child.repository, digest, access)
-        except (UpstreamRefused, ContentMismatch, ManifestMalformed, TooLarge):
+        except (ContentMismatch, ManifestMalformed, TooLarge):
             return None
-        except UpstreamUnavailable as lost:
-            finding = Finding(reason=Reason.UPSTREAM_UNAVAILABLE, text=f"an index that lists it cannot be read: {lost}")
-            return refuse(Subject(digest=digest, kinds=()), finding, self._clock.now())
+        except (UpstreamRefused, UpstreamUnavailable) as lost:
+            if isinstance(lost, UpstreamRefused) and lost.status == _NOT_FOUND:
+                return None
+            return self._unread(digest, f"an index that lists it cannot be read: {lost}", lost)
         if not isinstance(manifest, Index) or child.digest not in {entry.digest for entry in manifest.manifests}:
             return None
         index = Artifact(repository=child.repository, digest=digest, manifest=manifest)
@@ -179,12 +186,17 @@ class Judge:
         if (known := await self._cached(key)) is not None:
             return Judgement(decision=known, cached=True)
 
+        signed = self._signed
+
         async def compute() -> Decision:
             decision = await self._decide(artifact, resolved, access)
-            await self._save(key, decision)
+            if decision.admitted or signed == self._signed:  # else a signature came meanwhile that this one did not see
+                await self._save(key, decision)
             return decision
 
-        decision, shared = await self._flights.run(key, compute)
+        decision, shared = await self._flights.run((key, signed), compute)
+        if shared and decision.outcome is Outcome.UNDETERMINED:  # the doubt may be its starter's: a token that ran out
+            decision, shared = await self._flights.run((key, signed, access), compute)
         return Judgement(decision=decision, cached=shared)
 
     async def _decide(self, artifact: Artifact, resolved: Resolved, access: Access) -> Decision:
@@ -196,8 +208,8 @@ class Judge:
         subject = Subject(digest=artifact.digest, kinds=kinds_of(artifact.manifest))
         return decide(resolved, subject, evidence, self._clock.now(), self._admit_seconds)
 
-    async def _as_carrier(self, artifact: Artifact, access: Access) -> Judgement | None:
-        """None: it has not the form of a carrier. Admitted: it is one. Else: why it is none, or cannot be read."""
+    async def as_carrier(self, artifact: Artifact, access: Access) -> Judgement | None:
+        """Is it a carrier? None: it has not the form of one. Admitted: it is. Else: why not, or why that is unknown."""
         if isinstance(artifact.manifest, Index):
             if artifact.tag_subject is None:
                 return None
@@ -205,7 +217,9 @@ class Judge:
             return None
         about = Subject(digest=artifact.digest, kinds=())
         try:
-            subject = await self._carriers.subject(artifact.repository, artifact.manifest, artifact.tag_subject, access)
+            subject = await self._carriers.subject(
+                artifact.repository, artifact.digest, artifact.manifest, artifact.tag_subject, access
+            )
         except PayloadMalformed as bad:
             finding = Finding(
                 reason=Reason.CARRIER_MALFORMED,
@@ -213,13 +227,17 @@ class Judge:
             )
             return Judgement(decision=refuse(about, finding, self._clock.now()))
         except (UpstreamUnavailable, UpstreamRefused) as lost:
-            finding = Finding(reason=Reason.UPSTREAM_UNAVAILABLE, text=f"what it carries cannot be read: {lost}")
-            return Judgement(decision=refuse(about, finding, self._clock.now()))
+            return Judgement(decision=self._unread(artifact.digest, f"what it carries cannot be read: {lost}", lost))
         if subject is None:
             return None
         until = self._clock.now() + timedelta(seconds=self._admit_seconds)
         admitted = Decision(outcome=Outcome.ADMIT, digest=artifact.digest, valid_until=until)
         return Judgement(decision=admitted, carrier_of=subject)
+
+    def _unread(self, digest: Digest, text: str, lost: UpstreamError) -> Decision:
+        limited = isinstance(lost, UpstreamRefused) and lost.status == _TOO_MANY_REQUESTS
+        reason = Reason.UPSTREAM_LIMITED if limited else Reason.UPSTREAM_UNAVAILABLE
+        return refuse(Subject(digest=digest, kinds=()), Finding(reason=reason, text=text), self._clock.now())
 
     async def _cached(self, key: DecisionKey) -> Decision | None:
         """A decision that still holds. A store that cannot be read is a miss: it changes no decision (attacks B34)."""
@@ -247,6 +265,16 @@ class Judge:
             trusted_roots=self._verifier.trusted_roots_digest,
             verifier=self._verifier.version,
         )
+
+
+def _either(carrier: Judgement | None, judgement: Judgement) -> Judgement:
+    """What the policies say, unless they deny what has the form of a carrier: why it is none is what people must read.
+
+    A doubt on either side stays a doubt: it may pass the next time.
+    """
+    if carrier is None or judgement.decision.outcome is not Outcome.DENY:
+        return judgement
+    return carrier
 
 
 def _perhaps_a_child(decision: Decision) -> Decision:

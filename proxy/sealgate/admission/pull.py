@@ -1,6 +1,7 @@
 """Pull: what is served is what was judged. Fetch once, hash it, decide on that digest, serve those bytes."""
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from sealgate.admission.carriers import carrier_subject
 from sealgate.admission.judge import Artifact, Judge, Judgement
@@ -8,14 +9,15 @@ from sealgate.admission.manifests import Manifests
 from sealgate.admission.recorder import Recorder
 from sealgate.errors import ContentMismatch, ManifestMalformed, TooLarge, UpstreamRefused, UpstreamUnavailable
 from sealgate.evidence.reason import Reason
-from sealgate.limits import LISTING_MANIFESTS
 from sealgate.oci.digest import Digest
-from sealgate.oci.manifest import ImageManifest, Index, Manifest
+from sealgate.oci.manifest import ImageManifest
 from sealgate.oci.reference import Reference, Repository
 from sealgate.policy.decide import refuse
 from sealgate.policy.decision import Decision, Finding, Outcome, Subject
 from sealgate.policy.model import Operation
 from sealgate.ports import Access, Caller, Clock, DecisionRecord, FetchedManifest, Store, Upstream
+
+_NOT_FOUND: Final = 404
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,13 @@ class Pull:
                 by_digest=isinstance(reference, Digest),
             )
             judgement = await self._judge.for_pull(artifact, access)
-            await remember(self._store, artifact, judgement.carrier_of)
+            await self._judge.listings.record(
+                repository,
+                fetched.digest,
+                manifest,
+                admitted=judgement.decision.admitted,
+                covers=judgement.carrier_of is None,
+            )
         record = self._recorder.record(
             judgement.decision,
             caller=caller,
@@ -79,6 +87,7 @@ class Pull:
         """May this blob be served? Only while a manifest of the repository that lists it is admitted.
 
         Raises:
+            UpstreamRefused: the upstream lets nobody with this right read a manifest that may list it.
             StateUnavailable: it is not known which manifests list it.
         """
         started = self._recorder.started()
@@ -100,10 +109,15 @@ class Pull:
 
     async def _blob(self, repository: Repository, digest: Digest, access: Access) -> Decision:
         undetermined: Decision | None = None
-        for listing in await self._store.listing_blob(repository, digest, LISTING_MANIFESTS):
+        refused: UpstreamRefused | None = None
+        for listing in await self._judge.listings.of_blob(repository, digest):
             try:
                 manifest = await self._manifests.by_digest(repository, listing, access)
-            except (UpstreamRefused, ContentMismatch, ManifestMalformed, TooLarge):
+            except (ContentMismatch, ManifestMalformed, TooLarge):
+                continue
+            except UpstreamRefused as error:
+                if error.status != _NOT_FOUND:
+                    refused = refused or error
                 continue
             except UpstreamUnavailable as lost:
                 text = f"a manifest that lists it cannot be read: {lost}"
@@ -117,6 +131,8 @@ class Pull:
                 return replace(decision, digest=digest)
             if decision.outcome is Outcome.UNDETERMINED:
                 undetermined = undetermined or replace(decision, digest=digest)
+        if refused is not None:  # a client whose token ran out must be told so, or it never asks for another
+            raise refused
         return undetermined or self._refused(
             digest, Reason.BLOB_NOT_ADMITTED, "no admitted manifest of this repository is known to list this blob"
         )
@@ -124,21 +140,3 @@ class Pull:
     def _refused(self, digest: Digest, reason: Reason, text: str) -> Decision:
         cure = "pull the image by its tag or digest first" if reason is Reason.BLOB_NOT_ADMITTED else ""
         return refuse(Subject(digest=digest, kinds=()), Finding(reason=reason, text=text), self._clock.now(), cure)
-
-
-async def remember(store: Store, artifact: Artifact, carrier_of: Digest | None) -> None:
-    """Record what a manifest lists. An index that is a carrier (the referrers fallback index) admits no child."""
-    await store.record_manifest(
-        artifact.repository,
-        artifact.digest,
-        blobs=_blobs(artifact.manifest),
-        children=frozenset() if carrier_of is not None else _children(artifact.manifest),
-    )
-
-
-def _blobs(manifest: Manifest) -> frozenset[Digest]:
-    return manifest.blobs if isinstance(manifest, ImageManifest) else frozenset()
-
-
-def _children(manifest: Manifest) -> frozenset[Digest]:
-    return frozenset(entry.digest for entry in manifest.manifests) if isinstance(manifest, Index) else frozenset()

@@ -8,9 +8,8 @@ signed; after that the same push succeeds.
 from dataclasses import dataclass
 
 from sealgate.admission.carriers import carrier_subject
-from sealgate.admission.judge import Artifact, Judge
+from sealgate.admission.judge import Artifact, Judge, Judgement
 from sealgate.admission.manifests import Manifests
-from sealgate.admission.pull import remember
 from sealgate.admission.recorder import Recorder
 from sealgate.errors import ContentMismatch
 from sealgate.evidence.reason import Reason
@@ -90,8 +89,8 @@ class Push:
             record = self._uncovered(repository, reference, digest, caller)
             return PushedManifest(digest=digest, record=record, stored=None, moved=False)
         if isinstance(reference, Digest):
-            carried = await self._judge.carried(artifact, access)
-            answer = await self._put(artifact, fetched, reference, carried, access)
+            carrier = await self._judge.as_carrier(artifact, access)
+            answer = await self._put(artifact, fetched, reference, carrier, access)
             return PushedManifest(digest=digest, record=None, stored=answer, moved=True)
         judgement = await self._judge.for_push(artifact, reference.name, access)
         decision = judgement.decision
@@ -99,7 +98,7 @@ class Push:
         stored: StoredManifest | None = None
         if decision.admitted or keep:
             target: Tag | Digest = reference if decision.admitted else digest
-            stored = await self._put(artifact, fetched, target, judgement.carrier_of, access)
+            stored = await self._put(artifact, fetched, target, judgement, access)
         record = self._recorder.record(
             decision,
             caller=caller,
@@ -112,12 +111,20 @@ class Push:
         return PushedManifest(digest=digest, record=record, stored=stored, moved=decision.admitted)
 
     async def _put(
-        self, artifact: Artifact, sent: FetchedManifest, target: Reference, carrier_of: Digest | None, access: Access
+        self,
+        artifact: Artifact,
+        sent: FetchedManifest,
+        target: Reference,
+        judgement: Judgement | None,
+        access: Access,
     ) -> StoredManifest:
         stored = await self._upstream.put_manifest(artifact.repository, target, sent.content_type, sent.raw, access)
-        await remember(self._store, artifact, carrier_of)
+        carrier_of = judgement.carrier_of if judgement is not None else None
+        await self._judge.listings.record(
+            artifact.repository, artifact.digest, artifact.manifest, admitted=False, covers=carrier_of is None
+        )
         if carrier_of is not None:  # a refusal must not outlive the signature that mends it
-            await self._store.forget_denials(artifact.repository, carrier_of)
+            await self._judge.forget_denials(artifact.repository, carrier_of)
         return stored
 
     def _uncovered(

@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -17,6 +17,8 @@ from sealgate.settings import Overrides
 from sealgate.wiring import key_ring, load_policies
 
 app = typer.Typer(no_args_is_help=True)
+
+_SHOWN: Final = 100  # characters of a line in which something is wrong
 
 
 @app.callback()
@@ -55,8 +57,9 @@ def _show(loaded: Loaded) -> None:
         kind = "error" if problem.error else "warning"
         out.print(f"{kind}: {problem}", markup=False, soft_wrap=True)
         if (line := _source_line(problem)) is not None:
-            out.print(f"  {problem.line:>4} | {line}", markup=False, soft_wrap=True)
-            out.print(f"       | {' ' * (problem.column - 1)}^", markup=False)
+            begin = max(0, problem.column - _SHOWN // 2)
+            out.print(f"  {problem.line:>4} | {line[begin : begin + _SHOWN]}", markup=False, soft_wrap=True)
+            out.print(f"       | {' ' * (problem.column - 1 - begin)}^", markup=False, soft_wrap=True)
     errors, warnings = len(loaded.errors), len(loaded.problems) - len(loaded.errors)
     if not errors:
         rows = [
@@ -79,7 +82,7 @@ def _show(loaded: Loaded) -> None:
 def _source_line(problem: Problem) -> str | None:
     if not problem.line:
         return None
-    lines = files.read(Path(problem.file)).decode("utf-8", errors="replace").splitlines()
+    lines = files.read(Path(problem.file)).decode("utf-8", errors="replace").split("\n")
     if problem.line > len(lines):
         return None
     return "".join(char if char.isprintable() else " " for char in lines[problem.line - 1])

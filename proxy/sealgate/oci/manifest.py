@@ -23,7 +23,6 @@ _DESCRIPTOR_FIELDS: Final = frozenset(
 )
 _PLATFORM_FIELDS: Final = frozenset({"architecture", "os", "os.version", "os.features", "variant", "features"})
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
-_SIZE_BOUND: Final = 2**63
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +141,7 @@ def _descriptor(value: Json, where: str) -> Descriptor:
         raise ManifestMalformed(f"{where} has urls: content from elsewhere is not admitted")  # attacks B38
     digest = Digest.parse(strict_json.text_of(entry, "digest", where))
     size = entry.get("size")
-    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size < _SIZE_BOUND:
+    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
         raise ManifestMalformed(f"{where}.size is not a number of bytes")
     if (inline := strict_json.text_of(entry, "data", where)) != "":
         _check_inline(inline, digest, size, where)

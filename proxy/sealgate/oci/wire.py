@@ -34,7 +34,8 @@ def error_body(code: str, message: str, detail: Mapping[str, str] | None = None)
     error: dict[str, object] = {"code": code, "message": message}
     if detail:
         error["detail"] = dict(detail)
-    return json.dumps({"errors": [error]}, ensure_ascii=False, separators=(",", ":")).encode()
+    told = json.dumps({"errors": [error]}, ensure_ascii=False, separators=(",", ":"))
+    return told.encode(errors="replace")  # half a surrogate pair, which YAML can write, must not cost the answer
 
 
 def read_errors(raw: bytes) -> tuple[RegistryProblem, ...]:

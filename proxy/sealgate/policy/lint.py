@@ -4,82 +4,108 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from sealgate.policy.build import Built
 from sealgate.policy.matchers import Exact, Glob, Regexp
-from sealgate.policy.model import KeylessRequirement, Operation, Policy
+from sealgate.policy.model import KeylessRequirement, Matcher, Operation, Policy, SignatureType
 from sealgate.policy.problems import Path, Problem
-from sealgate.policy.strict_yaml import Document
+from sealgate.policy.repositories import CAPTURE
 
+# An identity whose host is written out: a URL's between :// and the first /, an e-mail address's after its @.
+_HOST_OF_GLOB: Final = re.compile(
+    r"[a-z][a-z0-9+.-]*://[^/*?{]+/.*"
+    r"|(?!.*\*\*)[^@/]*@[^@/*?{]+",
+    re.ASCII | re.DOTALL | re.IGNORECASE,
+)
+_ANY_OWNER: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/]+/\*+(/.*)?", re.ASCII | re.DOTALL | re.IGNORECASE)
+_OPEN_REGEXP: Final = re.compile(r"\^?\(*(\?:)?\.[*+].*|[^:]*://\(*(\?:)?(\.|\[\^/\])[*+].*", re.ASCII | re.DOTALL)
+_EMAIL_REGEXP: Final = re.compile(r"[^@/]*@(?:[a-z0-9-]|\\\.)+\$?", re.ASCII | re.IGNORECASE)
 # A dot that stands for itself in a host name, and for any character in a regular expression.
 _LOOSE_DOT: Final = re.compile(r"[a-z0-9-]\.[a-z]", re.ASCII | re.IGNORECASE)
-_HOST: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/*?{]+/.*|[^@]*@[^@*?{]+", re.ASCII | re.DOTALL | re.IGNORECASE)
+_WILD: Final = re.compile(r"\*{2,}|\*|\?", re.ASCII)
 
 
-def warnings(policies: Sequence[tuple[Policy, Document]]) -> Iterator[Problem]:
+def warnings(policies: Sequence[Built]) -> Iterator[Problem]:
     """What the author of these policies should look at."""
-    everything = [policy for policy, _ in policies]
-    for policy, document in policies:
-        yield from _shallow(policy, document, everything)
-        yield from _one_sided(policy, document, everything)
-        yield from _wide(policy, document)
+    everything = [built.policy for built in policies]
+    for built in policies:
+        yield from _shallow(built, everything)
+        yield from _one_sided(built, everything)
+        yield from _rules(built)
 
 
-def _shallow(policy: Policy, document: Document, everything: Sequence[Policy]) -> Iterator[Problem]:
+def _shallow(built: Built, everything: Sequence[Policy]) -> Iterator[Problem]:
     """`team/*` does not cover `team/a/b` (design section 3)."""
-    patterns = {pattern.text for other in everything for pattern in other.repositories}
-    for position, pattern in enumerate(policy.repositories):
-        if pattern.text.endswith("/*") and f"{pattern.text}*" not in patterns:
-            deep = f"{pattern.text[:-1]}a/b"
-            yield document.problem(
-                ("repositories", position),
-                f"{pattern.text} does not cover {deep}",
-                f"{pattern.text}* would, at any depth",
-                error=False,
-            )
-
-
-def _one_sided(policy: Policy, document: Document, everything: Sequence[Policy]) -> Iterator[Problem]:
-    """A repository that is judged on one side only is uncovered, so denied, on the other."""
-    for side, other in ((Operation.PULL, Operation.PUSH), (Operation.PUSH, Operation.PULL)):
-        if policy.operations != {side}:
+    for position, pattern in enumerate(built.policy.repositories):
+        if pattern.text != "*" and not pattern.text.endswith("/*"):
             continue
-        covered = {
-            pattern.text
-            for each in everything
-            if other in each.operations and not each.tags
-            for pattern in each.repositories
-        }
-        for position, pattern in enumerate(policy.repositories):
-            if pattern.text not in covered:
-                yield document.problem(
-                    ("repositories", position),
-                    f"no policy covers {other.value} for {pattern.text}, only {side.value}",
-                    "what is not covered is denied, unless the settings' unmatched says otherwise",
-                    error=False,
-                )
+        if any(
+            _covers(policy, f"{_sample(pattern.text)}/b", operation) for policy in everything for operation in Operation
+        ):
+            continue
+        deep = f"{pattern.text[:-1]}a/b"
+        text = f"{pattern.text} does not cover {deep}, and no other policy does"
+        yield built.document.problem(
+            ("repositories", position), text, f"{pattern.text}* would, at any depth", error=False
+        )
 
 
-def _wide(policy: Policy, document: Document) -> Iterator[Problem]:
-    """Identities that are wider than they look (attacks A22)."""
-    for number, rule in enumerate(policy.rules):
+def _one_sided(built: Built, everything: Sequence[Policy]) -> Iterator[Problem]:
+    """A repository that is judged on one side only is uncovered, so denied, on the other."""
+    for other in set(Operation) - built.policy.operations:
+        for position, pattern in enumerate(built.policy.repositories):
+            if not any(_covers(policy, _sample(pattern.text), other) for policy in everything):
+                text = f"a {other.value} of {pattern.text} is covered by no policy"
+                hint = "what is not covered is denied, unless the settings' unmatched says otherwise"
+                yield built.document.problem(("repositories", position), text, hint, error=False)
+
+
+def _sample(pattern: str) -> str:
+    """A name that the pattern matches, and that no other pattern is likely to name."""
+    return _WILD.sub(lambda found: "a/a" if len(found[0]) > 1 else "a", CAPTURE.sub("a", pattern))
+
+
+def _covers(policy: Policy, repository: str, operation: Operation) -> bool:
+    """As `Policy.covers`, with any tag."""
+    return (
+        operation in policy.operations
+        and any(pattern.capture(repository) is not None for pattern in policy.repositories)
+        and not any(pattern.capture(repository) is not None for pattern in policy.exclude_repositories)
+    )
+
+
+def _rules(built: Built) -> Iterator[Problem]:
+    for number, rule in enumerate(built.policy.rules):
+        if rule.signature_type is not SignatureType.COSIGN:
+            text = f"{rule.signature_type.value} signatures cannot be checked yet: what this rule applies to is denied"
+            yield built.document.problem(("rules", number, "signature_type"), text, error=False)
         for position, wanted in enumerate(rule.alternatives):
-            if not isinstance(wanted, KeylessRequirement):
-                continue
-            path = ("rules", number, "key_requirements", position)
-            yield from _wide_matcher(wanted.identity, document, (*path, "certificate_identity"), identity=True)
-            yield from _wide_matcher(wanted.issuer, document, (*path, "certificate_oidc_issuer"), identity=False)
+            if isinstance(wanted, KeylessRequirement):
+                path = ("rules", number, "key_requirements", position)
+                for matcher, name in (
+                    (wanted.identity, "certificate_identity"),
+                    (wanted.issuer, "certificate_oidc_issuer"),
+                ):
+                    place: Path = (*path, f"{name}_regexp" if isinstance(matcher, Regexp) else name)
+                    for text, hint in _wide(matcher, identity=matcher is wanted.identity):
+                        yield built.document.problem(place, text, hint, error=False)
 
 
-def _wide_matcher(matcher: object, document: Document, path: Path, *, identity: bool) -> Iterator[Problem]:
-    if isinstance(matcher, Glob) and not _HOST.fullmatch(matcher.text):
-        text = f"{matcher.text} leaves the host open: anybody's identity at another host may match"
-        yield document.problem(path, text, "write the host out", error=False)
-    if isinstance(matcher, Glob) and identity and re.fullmatch(r"https://[^/]+/\*+", matcher.text):
-        text = f"{matcher.text} matches every organisation there"
-        yield document.problem(path, text, "write the organisation out", error=False)
-    if isinstance(matcher, Regexp) and _LOOSE_DOT.findall(matcher.text.replace(r"\.", "")):
-        here = (*path[:-1], f"{path[-1]}_regexp")
-        text = "a dot stands for any character, so look-alike names match"
-        yield document.problem(here, text, r"write \. for a dot", error=False)
-    if isinstance(matcher, Exact) and not identity and not matcher.text.startswith("https://"):
-        text = f"{matcher.text} is not an https:// URL, as OIDC issuers are"
-        yield document.problem(path, text, error=False)
+def _wide(matcher: Matcher, *, identity: bool) -> Iterator[tuple[str, str]]:
+    """What is wider than it looks (attacks A22): what, and what to do about it."""
+    text = matcher.text
+    match matcher:
+        case Glob() if not text.strip("*?/"):
+            yield f"{text} matches any identity at all", "say whose signature counts"
+        case Glob() if not _HOST_OF_GLOB.fullmatch(text):
+            yield f"{text} leaves the host open: an identity at another host may match", "write the host out"
+        case Glob() if _ANY_OWNER.fullmatch(text):
+            yield f"{text} matches everybody at that host", "write the organisation out"
+        case Regexp():
+            if _OPEN_REGEXP.fullmatch(text) and not _EMAIL_REGEXP.fullmatch(text):
+                yield "it leaves the host open: an identity at another host may match", "write the host out"
+            if next(_LOOSE_DOT.finditer(text.replace(r"\.", "")), None):
+                yield "a dot stands for any character, so look-alike names match", r"write \. for a dot"
+            if "(?i" in text:
+                yield "(?i) takes upper and lower case for the same, which identities do not", "leave it out"
+        case Exact() if not identity and not text.startswith("https://"):
+            yield f"{text} is not an https:// URL, as OIDC issuers are", ""

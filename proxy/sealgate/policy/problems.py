@@ -1,10 +1,17 @@
 """What is wrong with a file that a person wrote: where, what, and what to do about it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TypeAlias
+from typing import Final, TypeAlias
+
+from sealgate.limits import SUGGESTED_CHARACTERS
 
 Path: TypeAlias = tuple[str | int, ...]
+"""Where in a document: keys and positions, from the outside in."""
+
+NAMELESS: Final = -1
+"""The last part of the path to something that has no name: a key that is none, a second document."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -12,7 +19,7 @@ class Problem:
     """One error or warning.
 
     Args:
-        file: its name.
+        file: its name; or the flag or variable that a person gave.
         line: from 1; 0 where there is no line.
         column: from 1.
         path: where in the document, as `rules[0].name`; "" for the whole.
@@ -39,11 +46,15 @@ def written(path: Path) -> str:
     """A path as people write it."""
     told = ""
     for part in path:
+        if part == NAMELESS:
+            continue
         told += f"[{part}]" if isinstance(part, int) else f".{part}" if told else part
     return told
 
 
-def did_you_mean(word: str, known: list[str]) -> str:
-    """A suggestion, where one is near."""
-    near = get_close_matches(word, known, n=1, cutoff=0.6)
+def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """A suggestion, where one is near: `cutoff` is difflib's ratio, from 0 to 1."""
+    if len(word) > SUGGESTED_CHARACTERS:
+        return ""
+    near = get_close_matches(word, sorted(known), n=1, cutoff=cutoff)
     return f"did you mean {near[0]}?" if near else ""

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from referencing import Registry
 
-from sealgate.policy.problems import Path, Problem, did_you_mean
+from sealgate.policy.problems import Path, did_you_mean
 from sealgate.policy.strict_yaml import Document
 
 _KINDS: Final = {
@@ -23,7 +23,10 @@ _KINDS: Final = {
     "string": "text",
     "integer": "a whole number",
     "boolean": "true or false",
+    "null": "nothing",
 }
+_UNKNOWN: Final = "unknown field"
+_YAML_11_BOOLEANS: Final = frozenset({"yes", "no", "on", "off", "y", "n", "true", "false"})
 
 
 @lru_cache
@@ -33,48 +36,95 @@ def schema(name: str) -> Mapping[str, Any]:
     return found
 
 
-def check(document: Document, name: str) -> list[Problem]:
-    """What of a document does not fit a schema; every place, in the document's order."""
-    return check_against(document, schema(name))
+def check(document: Document, name: str) -> None:
+    """Note in a document what of it does not fit a schema of `schemas/`."""
+    check_against(document, schema(name))
 
 
-def check_against(document: Document, against: Mapping[str, Any]) -> list[Problem]:
+def check_against(document: Document, against: Mapping[str, Any]) -> None:
     """The same for any schema."""
-    validator = Draft202012Validator(against, registry=Registry())
-    return sorted(problem for error in validator.iter_errors(document.data) for problem in _problems(document, error))
+    if document.data is None and document.problems:
+        return  # not even YAML
+    refused = frozenset(document.refused)  # what stands in for something that was refused as YAML is no news
+    errors = Draft202012Validator(against, registry=Registry()).iter_errors(document.data)
+    told = (found for error in errors for found in _told(error, tuple(error.absolute_path), against))
+    for path, text, hint in dict.fromkeys(told):  # jsonschema tells each missing field apart, `_told` all of them
+        if path not in refused:
+            document.refuse(path, text, hint, of=path[:-1] if text.startswith(_UNKNOWN) else None)
 
 
-def _problems(document: Document, error: ValidationError) -> Iterator[Problem]:
-    path: Path = tuple(error.absolute_path)
+def _told(error: ValidationError, path: Path, root: Mapping[str, Any]) -> Iterator[tuple[Path, str, str]]:
+    """Where, what, and what to do about it."""
     value: Any = error.instance
     rule: Any = error.validator_value
+    around: Any = error.schema
     match error.validator:
         case "additionalProperties":
-            around: Any = error.schema
-            known = sorted(around.get("properties", ()))
+            known = around.get("properties", {})
             for key in sorted(set(value) - set(known)):
-                yield document.problem((*path, key), f"unknown field {key}", did_you_mean(key, known))
+                yield (*path, key), f"{_UNKNOWN} {key}", _elsewhere(key, root) or did_you_mean(key, known)
         case "required":
-            for key in sorted(set(rule) - set(value)):
-                yield document.problem(path, f"the field {key} is missing")
+            for key in rule:
+                if key not in value:
+                    yield path, f"the field {key} is missing", _example(key, around)
         case "type":
-            hint = "put it into quotes" if rule == "string" and isinstance(value, (int, bool)) else ""
-            yield document.problem(path, f"must be {_KINDS.get(rule, rule)}", hint)
+            yield path, f"must be {_kinds(rule)}, and is {_kind(value)}", _type_hint(rule, value)
         case "enum":
-            allowed = [str(choice) for choice in rule]
-            hint = did_you_mean(str(value), allowed)
-            yield document.problem(path, f"{_shown(value)} is not one of {', '.join(allowed)}", hint)
+            hint = did_you_mean(value, rule) if isinstance(value, str) else ""
+            yield path, f"{_shown(value)} is not one of {', '.join(rule)}", hint
         case "const":
-            yield document.problem(path, f"can only be {json.dumps(rule)}", "else leave it out")
+            yield path, f"can only be {json.dumps(rule)}, and is {_shown(value)}", "else leave it out"
         case "minItems" | "minLength" | "minProperties":
-            yield document.problem(path, "must not be empty")
-        case "uniqueItems":
-            yield document.problem(path, "has an entry twice")
-        case "minimum" | "maximum":
-            least = error.validator == "minimum"
-            yield document.problem(path, f"must be {rule} or {'more' if least else 'less'}")
+            yield path, "must not be empty", ""
+        case "minimum":
+            yield path, f"must be {rule} or more, and is {value}", ""
+        case "maximum":
+            yield path, f"must be {rule} or less, and is {value}", ""
+        case "maxLength":
+            yield path, f"has more than {rule} characters", ""
         case _:
-            yield document.problem(path, f"{_shown(value)} does not fit: {error.validator}")
+            yield path, f"{_shown(value)} does not fit", str(around.get("description", ""))
+
+
+def _type_hint(wanted: str | list[str], value: object) -> str:
+    if "string" in wanted and isinstance(value, (bool, int)):
+        return "put it into quotes"
+    if wanted == "array" and isinstance(value, str):
+        return f"write it as a list: [{_shown(value)}]"
+    if wanted == "boolean" and isinstance(value, str) and value.lower() in _YAML_11_BOOLEANS:
+        return "only true and false, in lower case and without quotes, are"
+    if wanted == "integer" and isinstance(value, str):
+        return "only plain decimal digits without quotes are"
+    return ""
+
+
+def _elsewhere(key: str, root: Mapping[str, Any]) -> str:
+    """Where in a policy a field of this name has its place, for fields that stand at the wrong level."""
+    for part in (root, *root.get("$defs", {}).values()):
+        if key in part.get("properties", {}):
+            return f"it is a field of a {part['title'].lower().removeprefix('sealgate ')}"
+    return ""
+
+
+def _example(key: str, around: Mapping[str, Any]) -> str:
+    examples = around.get("properties", {}).get(key, {}).get("examples")
+    return f"as in {key}: {json.dumps(examples[0], ensure_ascii=False)}" if examples else ""
+
+
+def _kinds(rule: str | list[str]) -> str:
+    return " or ".join(_KINDS[name] for name in ([rule] if isinstance(rule, str) else rule))
+
+
+def _kind(value: object) -> str:
+    match value:
+        case None:
+            return "empty"
+        case str():
+            return f"the text {_shown(value)}"
+        case bool() | int():
+            return _shown(value)
+        case _:
+            return _KINDS["object" if isinstance(value, dict) else "array"]
 
 
 def _shown(value: object) -> str:

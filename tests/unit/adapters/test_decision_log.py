@@ -293,3 +293,10 @@ def test_a_file_is_gone_on_with(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationInvalid, match=r"decision log: .* cannot be opened: Is a directory"):
         JsonLinesLog.open(tmp_path)
+
+
+def test_a_full_disk_keeps_nothing_back_for_later() -> None:
+    log = JsonLinesLog.open(Path("/dev/full"))
+    log.record(record())
+    assert log.lost == 1
+    log.close()

@@ -186,6 +186,24 @@ async def test_f12_a_stop_lets_what_is_in_flight_finish(gate, world):
     assert await idle.read() == b""
 
 
+async def test_f12_a_client_that_asks_on_is_let_go_after_its_next_answer(gate, world):
+    digest = world.add_blob("team/app", b"xx")
+    world.pieces, world.hold = (lambda content: [content[:1], content[1:]]), asyncio.Event()
+    _, busy = await gate.connect()
+    busy.write(f"GET /v2/team/app/blobs/{digest} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    reader, writer = await gate.connect()
+    await world.streaming.wait()
+    stopping = asyncio.create_task(gate.running.stop(10))
+    await asyncio.sleep(0)
+    writer.write(b"GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert (await gate.read(reader)).status == 200
+    async with asyncio.timeout(5):
+        assert await reader.read() == b""
+    assert not stopping.done()
+    world.hold.set()
+    await stopping
+
+
 async def test_f12_a_stop_lets_an_upload_in_flight_finish(gate, world):
     started = await gate.ask("POST", "/v2/team/app/blobs/uploads/", body=b"")
     reader, writer = await gate.connect()

@@ -325,4 +325,5 @@ async def test_every_accident_is_an_oci_error(gate, world, error, on_pull, on_pu
     assert (got.status, error_of(got)["code"]) == on_pull
     assert (put.status, error_of(put)["code"]) == on_push
     assert b"secret" not in got.body + put.body
+    assert not got.closed
     assert (got.header("Retry-After") != "") == (got.status == 503)

@@ -77,6 +77,16 @@ def test_a33_two_keys_that_some_reader_takes_for_one_are_refused(raw: bytes) -> 
         b"Infinity",
         b"-Infinity",
         b'{"a": NaN}',
+    ],
+)
+def test_1c_what_is_no_number_is_refused(raw: bytes) -> None:
+    with pytest.raises(JsonMalformed, match="is not JSON"):
+        strict_json.loads(raw)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
         b"1e999",
         b"-1e999",
         b"9223372036854775808",
@@ -87,7 +97,7 @@ def test_a33_two_keys_that_some_reader_takes_for_one_are_refused(raw: bytes) -> 
     ids=lambda raw: repr(raw[:24]),
 )
 def test_1c_numbers_that_readers_read_differently_are_refused(raw: bytes) -> None:
-    with pytest.raises(JsonMalformed):
+    with pytest.raises(JsonMalformed, match="past 64 bits"):
         strict_json.loads(raw)
 
 

@@ -20,6 +20,12 @@ def test_an_error_without_detail_has_none() -> None:
     assert error_body("DENIED", "déjà vu") == '{"errors":[{"code":"DENIED","message":"déjà vu"}]}'.encode()
 
 
+def test_half_a_surrogate_pair_does_not_cost_the_answer() -> None:
+    assert read_errors(error_body(ErrorCode.DENIED, "policy a\ud800b", {"policy": "a\ud800b"})) == (
+        RegistryProblem("DENIED", "policy a?b"),
+    )
+
+
 def test_what_we_write_we_can_read() -> None:
     assert read_errors(error_body(ErrorCode.DENIED, "no", {"a": "b"})) == (RegistryProblem("DENIED", "no"),)
 

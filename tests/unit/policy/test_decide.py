@@ -90,7 +90,9 @@ def keyless(identity: str = "ci@team.example", issuer: str = ISSUER, **more: obj
     return VerifiedSignature(**(facts | more))
 
 
-def ask(policies: Resolved, *signatures: VerifiedSignature, kinds: tuple[Kind, ...] = (IMAGE_KIND,), **more) -> Decision:
+def ask(
+    policies: Resolved, *signatures: VerifiedSignature, kinds: tuple[Kind, ...] = (IMAGE_KIND,), **more
+) -> Decision:
     evidence = Evidence(subject=DIGEST, signatures=signatures, **more)
     return decide(policies, Subject(digest=DIGEST, kinds=kinds), evidence, NOW)
 

@@ -1,17 +1,12 @@
 """Sigstore bundles v0.3 (sigstore_bundle.proto): a DSSE envelope, and what its signature is verified with."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from sealgate.adapters.signatures import log_entry
 from sealgate.adapters.signatures.log_entry import LogEntry
 from sealgate.adapters.signatures.rejection import Rejected
-from sealgate.adapters.signatures.simple_signing import signer
-from sealgate.adapters.signatures.trusted_roots import LogKey
 from sealgate.errors import PayloadMalformed
-from sealgate.evidence.keys import PublicKey
 from sealgate.evidence.payload import (
     COSIGN_SIGNATURE_PREDICATE,
     Envelope,
@@ -20,7 +15,7 @@ from sealgate.evidence.payload import (
     parse_statement,
 )
 from sealgate.evidence.reason import Reason
-from sealgate.evidence.signature import Bundle, KeySigner, LogProof, VerifiedSignature
+from sealgate.limits import BUNDLE_BYTES, CERTIFICATE_BYTES, SIGNED_PAYLOAD_BYTES
 from sealgate.oci import strict_json
 from sealgate.oci.digest import Digest
 from sealgate.oci.media_types import BUNDLE_V03, IN_TOTO
@@ -38,30 +33,36 @@ class OpenedBundle:
         document: the bundle, as JSON.
         certificate: DER; b"" for a managed key.
         entry: its log entry; None when it has none.
+        timestamped: whether there are timestamps of an authority.
     """
 
     document: dict[str, Json]
     envelope: Envelope
     certificate: bytes
     entry: LogEntry | None
+    timestamped: bool
 
 
 def open_bundle(raw: bytes) -> OpenedBundle:
     """Take a bundle apart.
 
+    Its `mediaType` is not signed, so it chooses no weaker check: what is not v0.3 is refused (attacks A14).
+
     Raises:
-        Rejected: it is of a form that is not supported yet.
+        Rejected: it is of a form that is not supported yet, or larger than a signature is.
         Malformed: a part of it cannot be read.
     """
+    if len(raw) > BUNDLE_BYTES:
+        raise Rejected(Reason.PAYLOAD_TYPE_UNKNOWN, f"it has more than {BUNDLE_BYTES} bytes, as no signature has")
     document = strict_json.members(
         strict_json.loads(raw),
         frozenset({"mediaType", "verificationMaterial", "dsseEnvelope", "messageSignature"}),
         "the bundle",
     )
     if strict_json.text_of(document, "mediaType", "the bundle") not in _V03:
-        raise Rejected(Reason.PAYLOAD_TYPE_UNKNOWN, "bundles of another version than 0.3 are not supported yet")
+        raise _not_yet("bundles of another version than 0.3")
     if "dsseEnvelope" not in document or "messageSignature" in document:
-        raise Rejected(Reason.PAYLOAD_TYPE_UNKNOWN, "bundles around a message signature are not supported yet")
+        raise _not_yet("bundles around a message signature")
     material = strict_json.members(
         document.get("verificationMaterial"),
         frozenset({*_MATERIALS, "tlogEntries", "timestampVerificationData"}),
@@ -71,17 +72,13 @@ def open_bundle(raw: bytes) -> OpenedBundle:
     if len(present) != 1:
         raise PayloadMalformed("a bundle has one public key or one certificate")
     if present == ["x509CertificateChain"]:
-        raise Rejected(Reason.PAYLOAD_TYPE_UNKNOWN, "bundles with a certificate chain are not supported yet")
-    entries = material.get("tlogEntries") or []
-    if not isinstance(entries, list):
-        raise PayloadMalformed("tlogEntries is not a list")
-    if len(entries) > 1:
-        raise Rejected(Reason.PAYLOAD_TYPE_UNKNOWN, "bundles with several log entries are not supported yet")
+        raise _not_yet("bundles with a certificate chain")
     return OpenedBundle(
         document=document,
         envelope=parse_envelope(document["dsseEnvelope"]),
         certificate=_certificate(material["certificate"]) if present == ["certificate"] else b"",
-        entry=log_entry.parse_entry(entries[0]) if entries else None,
+        entry=_entry(material.get("tlogEntries")),
+        timestamped=_is_timestamped(material.get("timestampVerificationData")),
     )
 
 
@@ -91,44 +88,43 @@ def check_statement(envelope: Envelope, subject: Digest) -> None:
     Raises:
         Rejected: it is about another digest, or is another kind of statement: an attestation is no signature
             (cosign itself counts one as such).
-        Malformed: it is no statement.
+        Malformed: it is no statement (attacks A11, A12).
     """
     if envelope.payload_type != IN_TOTO:
-        raise Rejected(Reason.PAYLOAD_TYPE_UNKNOWN, f"its payload is of type {envelope.payload_type!r}")
+        raise Rejected(Reason.PAYLOAD_TYPE_UNKNOWN, f"what is signed is of type {envelope.payload_type}")
+    if len(envelope.payload) > SIGNED_PAYLOAD_BYTES:
+        raise Rejected(Reason.PAYLOAD_TYPE_UNKNOWN, f"its statement has more than {SIGNED_PAYLOAD_BYTES} bytes")
     statement = parse_statement(envelope.payload)
     if subject not in statement.subjects:
-        raise Rejected(Reason.SUBJECT_MISMATCH, "what is signed is about another digest")
+        raise Rejected(Reason.SUBJECT_MISMATCH, f"what is signed is about {statement.subjects[0]}")
     if statement.predicate_type != COSIGN_SIGNATURE_PREDICATE:
         text = f"an attestation of type {statement.predicate_type} is no signature"
         raise Rejected(Reason.PREDICATE_TYPE_MISMATCH, text)
 
 
-def verify_with_keys(
-    candidate: Bundle, opened: OpenedBundle, keys: Sequence[PublicKey], logs: Mapping[bytes, LogKey], now: datetime
-) -> VerifiedSignature:
-    """Verify a bundle that was signed with a managed key. Its `hint` is one, and nothing looks at it.
-
-    Raises:
-        Rejected, Malformed: as in the steps.
-    """
-    # (1) What is signed is a signature of the digest in question.
-    check_statement(opened.envelope, candidate.subject)
-    # (2) One of the keys signed it.
-    key = signer(keys, opened.envelope.signature, opened.envelope.signed_bytes)
-    # (3) The log's entry, if there is one, is genuine and is that of this signature (attacks A1).
-    if opened.entry is None:
-        return VerifiedSignature(source=candidate.source, signer=KeySigner(key.fingerprint), log=LogProof.NONE)
-    logged = log_entry.verify(opened.entry, logs, now)
-    log_entry.bind_dsse(opened.entry.body, opened.envelope.payload, opened.envelope.signature, key.spki)
-    return VerifiedSignature(
-        source=candidate.source,
-        signer=KeySigner(key.fingerprint),
-        log=logged.proof,
-        log_index=logged.index,
-        signed_at=(logged.at,),
-    )
-
-
 def _certificate(value: Json) -> bytes:
     certificate = strict_json.members(value, frozenset({"rawBytes"}), "certificate")
-    return base64_of(strict_json.text_of(certificate, "rawBytes", "certificate"), "rawBytes")
+    der = base64_of(strict_json.text_of(certificate, "rawBytes", "certificate"), "rawBytes")
+    if len(der) > CERTIFICATE_BYTES:
+        raise Rejected(Reason.CERTIFICATE_INVALID, f"its certificate has more than {CERTIFICATE_BYTES} bytes")
+    return der
+
+
+def _entry(value: Json) -> LogEntry | None:
+    entries = [] if value is None else value
+    if not isinstance(entries, list):
+        raise PayloadMalformed("tlogEntries is not a list")
+    if len(entries) > 1:
+        raise _not_yet("bundles with several log entries")
+    return log_entry.parse_entry(entries[0]) if entries else None
+
+
+def _is_timestamped(value: Json) -> bool:
+    if value is None:
+        return False
+    data = strict_json.members(value, frozenset({"rfc3161Timestamps"}), "timestampVerificationData")
+    return data.get("rfc3161Timestamps") not in (None, [])
+
+
+def _not_yet(what: str) -> Rejected:
+    return Rejected(Reason.PAYLOAD_TYPE_UNKNOWN, f"{what} are not supported yet")

@@ -1,9 +1,6 @@
 """Why a candidate is no signature: how the steps of a verification end early."""
 
 from sealgate.evidence.reason import Reason
-from sealgate.oci.wire import printable
-
-_DETAIL_CHARACTERS = 400
 
 
 class Rejected(Exception):  # it never leaves this package: the verifier turns it into a finding
@@ -11,10 +8,10 @@ class Rejected(Exception):  # it never leaves this package: the verifier turns i
 
     Args:
         reason: its stable code.
-        detail: a sentence for people; foreign text in it is made printable.
+        detail: a sentence for people. Foreign text in it need not be clean yet: the verifier makes it printable.
     """
 
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason
-        self.detail = printable(detail, _DETAIL_CHARACTERS)
+        self.detail = detail

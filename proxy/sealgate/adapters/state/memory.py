@@ -31,15 +31,24 @@ class MemoryStore:
         self._manifests: OrderedDict[tuple[Repository, Digest], tuple[frozenset[Digest], frozenset[Digest]]] = (
             OrderedDict()
         )
+        self._admitted: set[tuple[Repository, Digest]] = set()
         self._blobs: _Listed = {}
         self._children: _Listed = {}
         self._secret = os.urandom(32)
 
     async def record_manifest(
-        self, repository: Repository, manifest: Digest, *, blobs: frozenset[Digest], children: frozenset[Digest]
+        self,
+        repository: Repository,
+        manifest: Digest,
+        *,
+        blobs: frozenset[Digest],
+        children: frozenset[Digest],
+        admitted: bool = False,
     ) -> None:
         """See `ports.Store`."""
         key = (repository, manifest)
+        if admitted:
+            self._admitted.add(key)
         if key in self._manifests:
             self._manifests.move_to_end(key)
             return
@@ -82,12 +91,14 @@ class MemoryStore:
         """See `ports.Store`."""
 
     def _listing(self, listed: _Listed, repository: Repository, digest: Digest, most: int) -> tuple[Digest, ...]:
-        found = tuple(reversed(listed.get((repository, digest), {})))[:most]
+        last_first = reversed(listed.get((repository, digest), {}))
+        found = tuple(sorted(last_first, key=lambda manifest: (repository, manifest) not in self._admitted))[:most]
         for manifest in found:
             self._manifests.move_to_end((repository, manifest))
         return found
 
     def _forget(self, repository: Repository, manifest: Digest) -> None:
+        self._admitted.discard((repository, manifest))
         blobs, children = self._manifests.pop((repository, manifest))
         for listed, digests in ((self._blobs, blobs), (self._children, children)):
             for digest in digests:

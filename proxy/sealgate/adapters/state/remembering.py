@@ -29,19 +29,26 @@ class RememberingStore:
     def __init__(self, inner: Store, clock: Clock) -> None:
         self._inner = inner
         self._decisions = RecentDecisions(clock)
-        self._recorded: Recent[tuple[Repository, Digest], bool] = Recent(RECORDED_IN_MEMORY)
+        self._recorded: Recent[tuple[Repository, Digest], bool] = Recent(RECORDED_IN_MEMORY)  # and whether as admitted
         self._records = 0
         self._blobs: _Listings = Recent(LISTINGS_IN_MEMORY)
         self._children: _Listings = Recent(LISTINGS_IN_MEMORY)
 
     async def record_manifest(
-        self, repository: Repository, manifest: Digest, *, blobs: frozenset[Digest], children: frozenset[Digest]
+        self,
+        repository: Repository,
+        manifest: Digest,
+        *,
+        blobs: frozenset[Digest],
+        children: frozenset[Digest],
+        admitted: bool = False,
     ) -> None:
         """See `ports.Store`."""
-        if self._recorded.get((repository, manifest)):
+        known = self._recorded.get((repository, manifest))
+        if known or (known is False and not admitted):
             return
-        await self._inner.record_manifest(repository, manifest, blobs=blobs, children=children)
-        self._recorded.put((repository, manifest), True)
+        await self._inner.record_manifest(repository, manifest, blobs=blobs, children=children, admitted=admitted)
+        self._recorded.put((repository, manifest), admitted)
         self._records += 1
         for blob in blobs:
             self._blobs.drop((repository, blob))
@@ -50,7 +57,9 @@ class RememberingStore:
 
     async def is_manifest(self, repository: Repository, digest: Digest) -> bool:
         """See `ports.Store`."""
-        return bool(self._recorded.get((repository, digest))) or await self._inner.is_manifest(repository, digest)
+        if self._recorded.get((repository, digest)) is not None:
+            return True
+        return await self._inner.is_manifest(repository, digest)
 
     async def listing_blob(self, repository: Repository, blob: Digest, most: int) -> tuple[Digest, ...]:
         """See `ports.Store`."""

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, Self, TypeVar
 
-from sqlalchemy import Connection, Engine, Table, create_engine, delete, event, insert, inspect, select
+from sqlalchemy import Connection, Engine, Table, create_engine, delete, event, insert, inspect, select, update
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
@@ -53,20 +53,36 @@ class SqliteStore:
         return cls(await asyncio.to_thread(_opened, path), clock)
 
     async def record_manifest(
-        self, repository: Repository, manifest: Digest, *, blobs: frozenset[Digest], children: frozenset[Digest]
+        self,
+        repository: Repository,
+        manifest: Digest,
+        *,
+        blobs: frozenset[Digest],
+        children: frozenset[Digest],
+        admitted: bool = False,
     ) -> None:
         """See `ports.Store`."""
         row = {
             "repository": repository.name,
             "digest": str(manifest),
             "recorded_at": self._clock.now().timestamp(),
+            "admitted": int(admitted),
         }
         new = insert(tables.manifests).prefix_with("OR IGNORE").values(row).returning(tables.manifests.c.id)
+
+        known = tables.manifests.c
+        mark = (
+            update(tables.manifests)
+            .where(known.repository == repository.name, known.digest == str(manifest), known.admitted == 0)
+            .values(admitted=1)
+        )
 
         def work(connection: Connection) -> None:
             # In one transaction with what it lists: a manifest that is there has its listings too.
             made = connection.scalar(new)
             if made is None:
+                if admitted:
+                    connection.execute(mark)
                 return
             for table, digests in ((tables.lists_blob, blobs), (tables.lists_child, children)):
                 if digests:
@@ -144,7 +160,7 @@ class SqliteStore:
             select(tables.manifests.c.digest)
             .join_from(table, tables.manifests, table.c.manifest == tables.manifests.c.id)
             .where(table.c.repository == repository.name, table.c.digest == str(digest))
-            .order_by(table.c.manifest.desc())
+            .order_by(tables.manifests.c.admitted.desc(), table.c.manifest.desc())
             .limit(most)
         )
         return await self._read(

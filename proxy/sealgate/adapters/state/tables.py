@@ -22,6 +22,7 @@ manifests: Final = Table(
     Column("repository", Text, nullable=False),
     Column("digest", Text, nullable=False),
     Column("recorded_at", Float, nullable=False),
+    Column("admitted", Integer, nullable=False),  # 1 when it ever was: asked first, and judged all the same
     Index("manifests_by_digest", "repository", "digest", unique=True),
 )
 

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlencode
 from sealgate.adapters.upstream.answers import expect, media_type, next_page, read_whole
 from sealgate.adapters.upstream.calls import Calls
 from sealgate.errors import JsonMalformed, Malformed, ManifestMalformed, ReferenceMalformed, TooLarge, UpstreamRefused
-from sealgate.limits import CANDIDATES, LISTING_PAGE_BYTES, REFERRERS_PAGE_BYTES, REFERRERS_PAGES
+from sealgate.limits import CANDIDATES, CURSOR_CHARACTERS, LISTING_PAGE_BYTES, REFERRERS_PAGE_BYTES, REFERRERS_PAGES
 from sealgate.oci import strict_json
 from sealgate.oci.digest import Digest
 from sealgate.oci.manifest import Descriptor, Index, parse_manifest
@@ -15,7 +15,6 @@ from sealgate.oci.reference import Repository, Tag
 from sealgate.ports import Access, ReferrersPage, TagPage
 
 _NO_SUCH_API: Final = frozenset({400, 404, 405, 406})  # what registries without the referrers API answer
-_CURSOR_CHARACTERS: Final = 1024
 
 
 class ListingCalls(Calls):
@@ -90,8 +89,10 @@ class ListingCalls(Calls):
             raise self._transport.unavailable("answered with a tag listing that leads elsewhere") from error
         if following is None:
             return None
-        stated = parse_qs(following.partition("?")[2]).get("last", names[-1:])
-        return stated[0] if stated and len(stated[0]) <= _CURSOR_CHARACTERS else None
+        cursors = parse_qs(following.partition("?")[2]).get("last", names[-1:])
+        if len(cursors) != 1 or len(cursors[0]) > CURSOR_CHARACTERS:
+            raise self._transport.unavailable("answered with a tag listing that does not say where it goes on")
+        return cursors[0]
 
 
 def _names(raw: bytes) -> list[str]:

@@ -110,7 +110,7 @@ class Transport:
                         timeout=aiohttp.ClientTimeout(
                             total=None,
                             sock_connect=limits.connect,
-                            sock_read=limits.idle if sending is None else limits.upload_answer,
+                            sock_read=limits.idle if sending is None else None,  # `sending` keeps that clock itself
                         ),
                     )
                 finally:

@@ -40,6 +40,18 @@ async def test_what_was_recorded_is_listed_last_first(store: Store) -> None:
     assert await store.listing_child(APP, CHILD, 9) == (THIRD, SECOND, FIRST)
 
 
+async def test_what_was_ever_admitted_comes_first_and_cannot_be_crowded_out(store: Store) -> None:
+    await store.record_manifest(APP, FIRST, blobs=frozenset({BLOB}), children=frozenset({CHILD}), admitted=True)
+    await record(store, SECOND)
+    await record(store, THIRD)
+    assert await store.listing_blob(APP, BLOB, 2) == (FIRST, THIRD)
+    assert await store.listing_child(APP, CHILD, 1) == (FIRST,)
+    await store.record_manifest(APP, SECOND, blobs=frozenset({BLOB}), children=frozenset({CHILD}), admitted=True)
+    assert await store.listing_blob(APP, BLOB, 9) == (SECOND, FIRST, THIRD)
+    await record(store, FIRST)  # recorded without being admitted: it was, once, and stays ahead
+    assert await store.listing_blob(APP, BLOB, 9) == (SECOND, FIRST, THIRD)
+
+
 async def test_no_more_are_listed_than_are_asked_for(store: Store) -> None:
     for manifest in (FIRST, SECOND, THIRD):
         await record(store, manifest)

@@ -36,11 +36,17 @@ class Disk(MemoryStore):
         await self.delivered.wait()
 
     async def record_manifest(
-        self, repository: Repository, manifest: Digest, *, blobs: frozenset[Digest], children: frozenset[Digest]
+        self,
+        repository: Repository,
+        manifest: Digest,
+        *,
+        blobs: frozenset[Digest],
+        children: frozenset[Digest],
+        admitted: bool = False,
     ) -> None:
         if self.broken:
             raise StateUnavailable("broken")
-        await super().record_manifest(repository, manifest, blobs=blobs, children=children)
+        await super().record_manifest(repository, manifest, blobs=blobs, children=children, admitted=admitted)
 
     async def is_manifest(self, repository: Repository, digest: Digest) -> bool:
         found = await super().is_manifest(repository, digest)

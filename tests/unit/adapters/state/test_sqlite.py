@@ -274,6 +274,19 @@ class TestUnavailable:
         with pytest.raises(StateUnavailable, match="after shutdown"):
             await sqlite.is_manifest(APP, MANIFEST)
 
+    async def test_another_process_that_reads_is_in_nobodys_way(
+        self, path: Path, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "STATE_BUSY_SECONDS", 0.05)
+        store = await SqliteStore.open(path, clock)
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN")
+            assert other.execute("SELECT count(*) FROM manifests").fetchall() == [(0,)]
+            await store.record_manifest(APP, MANIFEST, blobs=frozenset(), children=frozenset())
+            assert other.execute("SELECT count(*) FROM manifests").fetchall() == [(0,)]
+        assert await store.is_manifest(APP, MANIFEST)
+        await store.close()
+
     async def test_another_process_that_does_not_let_go(
         self, path: Path, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:

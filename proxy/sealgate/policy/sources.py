@@ -1,0 +1,34 @@
+"""What the loader needs from outside: keys by name, and how keys and files are read."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sealgate.evidence.keys import PublicKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RingKey:
+    """A key of the settings' key ring.
+
+    Args:
+        key: the public key.
+        sign_with: what stands after `cosign sign --key` in refusals; "" when the settings do not say.
+    """
+
+    key: PublicKey
+    sign_with: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """What the loader needs from outside.
+
+    Args:
+        ring: the key ring.
+        read_key: reads a PEM public key; raises `KeyRejected`.
+        read_file: reads the file that a policy names, relative to the policy's own; raises `ConfigurationInvalid`.
+    """
+
+    ring: Mapping[str, RingKey]
+    read_key: Callable[[bytes], PublicKey]
+    read_file: Callable[[str, str], bytes]

@@ -1,0 +1,368 @@
+"""Bundles v0.3 with a certificate."""
+
+import base64
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from sealgate.adapters.signatures.trusted_roots import TrustedRootFile
+from sealgate.adapters.signatures.verifier import SigstoreVerifier
+from sealgate.evidence.reason import Reason
+from sealgate.evidence.signature import (
+    Bundle,
+    KeylessSigner,
+    LogProof,
+    RejectedCandidate,
+    Source,
+    VerifiedSignature,
+)
+from sealgate.limits import CERTIFICATE_BYTES
+from sealgate.oci.digest import Digest
+from sealgate.testing.sigstore import CertifiedKey, PrivateSigstore, SigningKey, der
+from sealgate.testing.sigstore.authority import CertificateAuthority
+from sealgate.testing.sigstore.encoding import JsonObject, b64, certificate_der
+from sealgate.testing.sigstore.transparency_log import TransparencyLog
+from sealgate.testing.sigstore.trusted_root import trusted_root
+
+WORKFLOW = "https://github.com/acme/app/.github/workflows/release.yml@refs/heads/main"
+ISSUER = "https://token.actions.githubusercontent.com"
+FOREIGN = x509.ObjectIdentifier("1.2.3.4")
+USER_NAME = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.7")
+Certify = Callable[..., CertifiedKey]
+
+
+def entry_of(bundle: JsonObject) -> JsonObject:
+    return bundle["verificationMaterial"]["tlogEntries"][0]
+
+
+@pytest.mark.parametrize("timestamped", [True, False])
+@pytest.mark.parametrize("identity", [WORKFLOW, "dev@example.com"])
+def test_a_signature_names_its_signer_and_what_the_log_proves(
+    judge: Any, private_sigstore: PrivateSigstore, identity: str, timestamped: bool
+) -> None:
+    claims = {
+        "source_repository_uri": "https://github.com/acme/app",
+        "source_repository_visibility_at_signing": "public",
+        "run_invocation_uri": "https://github.com/acme/app/actions/runs/" + "1" * 200,
+        "github_workflow_trigger": "push",
+    }
+    signer = private_sigstore.keyless(identity=identity, issuer=ISSUER, claims=claims)
+    bundle = private_sigstore.bundle(judge.subject, signer, timestamped=timestamped)
+    verdict = judge.bundle(bundle)
+    assert verdict == VerifiedSignature(
+        source=judge.source,
+        signer=KeylessSigner(identity=identity, issuer=ISSUER),
+        log=LogProof.INCLUSION,
+        log_index=int(entry_of(bundle)["logIndex"]),
+        signed_at=(private_sigstore.now,),
+        expires=None,
+    )
+    assert verdict.signer.claims == claims
+
+
+def test_keys_have_no_say_in_it(judge: Any, private_sigstore: PrivateSigstore, signer: CertifiedKey) -> None:
+    bundle = private_sigstore.bundle(judge.subject, signer)
+    assert judge.bundle(bundle, signer.key, SigningKey.generate()) == judge.bundle(bundle)
+
+
+def test_the_first_entry_of_a_log_is_one_as_any(
+    judge: Any, private_sigstore: PrivateSigstore, signer: CertifiedKey
+) -> None:
+    log = TransparencyLog(key=private_sigstore.log.key)
+    log.bodies.clear()
+    bundle = private_sigstore.with_parts(log=log).bundle(judge.subject, signer)
+    proof = entry_of(bundle)["inclusionProof"]
+    assert (proof.pop("logIndex"), proof.pop("hashes")) == ("0", [])  # protojson leaves both out
+    entry_of(bundle)["logIndex"] = int(entry_of(bundle)["logIndex"])
+    assert judge.bundle(bundle).log is LogProof.INCLUSION
+
+
+# --- what is signed, and by whom --------------------------------------------------------------------------------------
+
+
+def test_a_statement_about_something_else_is_about_something_else(
+    judge: Any, private_sigstore: PrivateSigstore, signer: CertifiedKey
+) -> None:
+    assert_rejected(judge.bundle(private_sigstore.bundle(Digest.of(b"other"), signer)), Reason.SUBJECT_MISMATCH)
+
+
+def test_an_attestation_is_no_signature(judge: Any, private_sigstore: PrivateSigstore, signer: CertifiedKey) -> None:
+    bundle = private_sigstore.bundle(judge.subject, signer, predicate_type="https://slsa.dev/provenance/v1")
+    assert_rejected(judge.bundle(bundle), Reason.PREDICATE_TYPE_MISMATCH)
+
+
+def test_another_key_than_the_certificates_is_no_signer(
+    judge: Any, private_sigstore: PrivateSigstore, signer: CertifiedKey
+) -> None:
+    impostor = CertifiedKey(SigningKey.generate(), signer.certificate, signer.chain)
+    assert_rejected(judge.bundle(private_sigstore.bundle(judge.subject, impostor)), Reason.SIGNATURE_INVALID)
+
+
+@pytest.mark.parametrize("algorithm", ["ecdsa-p384", "rsa-2048", "ed25519"])
+def test_certificates_for_other_kinds_of_keys_are_not_supported_yet(
+    judge: Any, private_sigstore: PrivateSigstore, certify: Certify, algorithm: Any
+) -> None:
+    signer = certify(key=SigningKey.generate(algorithm))
+    verdict = judge.bundle(private_sigstore.bundle(judge.subject, signer))
+    assert_rejected(verdict, Reason.PAYLOAD_TYPE_UNKNOWN, "not supported yet")
+
+
+def test_a_user_name_is_an_identity(judge: Any, private_sigstore: PrivateSigstore, certify: Certify) -> None:
+    signer = certify(names=[x509.OtherName(USER_NAME, der.utf8("dev!acme"))])
+    assert judge.bundle(private_sigstore.bundle(judge.subject, signer)).signer.identity == "dev!acme"
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [],
+        [x509.DNSName("dev.example.com")],
+        [x509.RFC822Name("dev@example.com"), x509.RFC822Name("boss@example.com")],
+        [x509.RFC822Name("dev@example.com"), x509.UniformResourceIdentifier(WORKFLOW)],
+        [x509.UniformResourceIdentifier("")],
+        [x509.OtherName(FOREIGN, der.utf8("dev"))],
+        [x509.OtherName(USER_NAME, der.octets(b"dev"))],
+    ],
+    ids=str,
+)
+def test_a_certificate_has_exactly_one_identity(
+    judge: Any, private_sigstore: PrivateSigstore, certify: Certify, names: list[x509.GeneralName]
+) -> None:
+    verdict = judge.bundle(private_sigstore.bundle(judge.subject, certify(names=names)))
+    assert isinstance(verdict, RejectedCandidate)
+    # Without any name it is sigstore-python that refuses it first.
+    assert verdict.reason is Reason.CERTIFICATE_INVALID or (not names and verdict.reason is Reason.SIGNATURE_INVALID)
+
+
+@pytest.mark.parametrize(
+    ("fulcio", "issuer"),
+    [
+        ({1: b"https://a.example"}, "https://a.example"),
+        ({8: der.utf8("https://a.example")}, "https://a.example"),
+        ({1: b"https://a.example", 8: der.utf8("https://a.example")}, "https://a.example"),
+        ({8: der.utf8("https://a.example/" + "x" * 300)}, "https://a.example/" + "x" * 300),
+        ({1: b"https://b.example", 8: der.utf8("https://a.example")}, None),
+        ({}, None),
+        ({1: b""}, None),
+        ({8: der.utf8("")}, None),
+        ({1: b"\xff"}, None),
+        ({8: b"https://a.example"}, None),
+        ({8: der.utf8("https://a.example") + b"!"}, None),
+        ({8: der.octets(b"https://a.example")}, None),
+        ({8: b"\x0c\x81\x01a"}, None),
+        ({8: b"\x0c\x80"}, None),
+        ({8: b"\x0c"}, None),
+        ({8: der.utf8("https://a.example"), 12: b"junk"}, None),
+        ({8: der.utf8("https://a.example"), 5: b"\xff"}, None),
+    ],
+    ids=str,
+)
+def test_a20_a_certificate_names_one_issuer_and_nothing_in_it_is_unreadable(
+    judge: Any, private_sigstore: PrivateSigstore, certify: Certify, fulcio: dict[int, bytes], issuer: str | None
+) -> None:
+    verdict = judge.bundle(private_sigstore.bundle(judge.subject, certify(fulcio=fulcio)))
+    if issuer is None:
+        assert_rejected(verdict, Reason.CERTIFICATE_INVALID)
+    else:
+        assert verdict.signer.issuer == issuer
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"purpose": ExtendedKeyUsageOID.SERVER_AUTH},
+        {"purpose": None},
+        {"signs_certificates": True},
+    ],
+    ids=str,
+)
+def test_a_certificate_is_for_signing_code(
+    judge: Any, private_sigstore: PrivateSigstore, certify: Certify, options: dict[str, Any]
+) -> None:
+    verdict = judge.bundle(private_sigstore.bundle(judge.subject, certify(**options)))
+    assert_rejected(verdict, Reason.CERTIFICATE_INVALID, "code")
+
+
+@pytest.mark.parametrize("content", [b"junk", b"\x30\x00", b"\x30" * CERTIFICATE_BYTES * 2])
+def test_a_certificate_that_cannot_be_read_is_invalid(
+    judge: Any, private_sigstore: PrivateSigstore, signer: CertifiedKey, content: bytes
+) -> None:
+    bundle = private_sigstore.bundle(judge.subject, signer)
+    bundle["verificationMaterial"]["certificate"]["rawBytes"] = b64(content)
+    assert_rejected(judge.bundle(bundle), Reason.CERTIFICATE_INVALID)
+
+
+# --- chain, SCT and windows -------------------------------------------------------------------------------------------
+
+
+def test_an_authority_that_the_root_does_not_name_is_not_trusted(judge: Any, private_sigstore: PrivateSigstore) -> None:
+    foreign = private_sigstore.with_parts(authority=PrivateSigstore(now=private_sigstore.now).authority)
+    signer = foreign.keyless(identity=WORKFLOW, issuer=ISSUER)  # its names are those of the trusted one
+    assert_rejected(judge.bundle(foreign.bundle(judge.subject, signer)), Reason.CERTIFICATE_CHAIN_UNTRUSTED)
+
+
+@pytest.mark.parametrize(("late", "told"), [(601, "not valid"), (-1, "not valid")])
+def test_a_certificate_counts_only_while_it_is_valid(
+    judge: Any, private_sigstore: PrivateSigstore, signer: CertifiedKey, late: int, told: str
+) -> None:
+    bundle = private_sigstore.bundle(judge.subject, signer, at=private_sigstore.now + timedelta(seconds=late))
+    assert_rejected(judge.bundle(bundle), Reason.CERTIFICATE_NOT_VALID_AT_SIGNING, told)
+    last = private_sigstore.bundle(judge.subject, signer, at=private_sigstore.now + timedelta(seconds=600))
+    assert judge.bundle(last).log is LogProof.INCLUSION
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_a_certificate_has_exactly_one_sct(
+    judge: Any, private_sigstore: PrivateSigstore, certify: Certify, count: int
+) -> None:
+    verdict = judge.bundle(private_sigstore.bundle(judge.subject, certify(scts=count)))
+    assert_rejected(verdict, Reason.SCT_INVALID, f"{count} SCTs")
+
+
+def test_an_sct_is_of_a_known_log_and_over_this_certificate(
+    judge: Any, private_sigstore: PrivateSigstore, signer: CertifiedKey, certify: Certify
+) -> None:
+    foreign = private_sigstore.with_parts(ct_logs=PrivateSigstore(now=private_sigstore.now).ct_logs)
+    unknown = foreign.keyless(identity=WORKFLOW, issuer=ISSUER)
+    assert_rejected(judge.bundle(foreign.bundle(judge.subject, unknown)), Reason.SCT_INVALID, "does not name")
+    scts = signer.certificate.extensions.get_extension_for_class(x509.PrecertificateSignedCertificateTimestamps).value
+    copied = certify(sct=scts)
+    assert_rejected(judge.bundle(private_sigstore.bundle(judge.subject, copied)), Reason.SCT_INVALID, "not one over")
+
+
+def validity(root: JsonObject, part: str) -> dict[str, str]:
+    owner = root[part][0]
+    stated: dict[str, str] = owner["validFor"] if part == "certificateAuthorities" else owner["publicKey"]["validFor"]
+    return stated
+
+
+@pytest.mark.parametrize("part", ["tlogs", "ctlogs", "certificateAuthorities"])
+def test_each_key_of_the_root_counts_only_in_its_window(
+    judge: Any, private_sigstore: PrivateSigstore, signer: CertifiedKey, part: str
+) -> None:
+    bundle = private_sigstore.bundle(judge.subject, signer)
+    for end, field in ((-1, "end"), (1, "start")):
+        moment = (private_sigstore.now + timedelta(seconds=end)).isoformat()
+        verdict = judge.with_root(lambda root, f=field, m=moment: validity(root, part).update({f: m})).bundle(bundle)
+        assert_rejected(verdict, Reason.TRUSTED_ROOT_KEY_OUTSIDE_VALIDITY)
+    for field in ("start", "end"):  # both ends are in it
+        moment = private_sigstore.now.isoformat()
+        verdict = judge.with_root(lambda root, f=field, m=moment: validity(root, part).update({f: m})).bundle(bundle)
+        assert verdict.log is LogProof.INCLUSION
+
+
+def test_a_retired_authority_does_not_live_on_in_another_of_its_name(
+    judge: Any, private_sigstore: PrivateSigstore
+) -> None:
+    """The public good root has two authorities of one name; only the key tells them apart."""
+    retired = CertificateAuthority.create(start=private_sigstore.start, end=private_sigstore.now + timedelta(days=99))
+    old = private_sigstore.with_parts(authority=retired)
+    bundle = old.bundle(judge.subject, old.keyless(identity=WORKFLOW, issuer=ISSUER))
+
+    def both(root: JsonObject, end: datetime) -> None:
+        (authority,) = trusted_root(
+            authorities=[retired],
+            ct_logs=[],
+            logs=[],
+            timestamp_authorities=[],
+            start=private_sigstore.start,
+            end=end,
+        )["certificateAuthorities"]
+        root["certificateAuthorities"].insert(0, authority)
+
+    before, after = (private_sigstore.now + timedelta(days=days) for days in (-1, 1))
+    assert_rejected(
+        judge.with_root(lambda root: both(root, before)).bundle(bundle), Reason.TRUSTED_ROOT_KEY_OUTSIDE_VALIDITY
+    )
+    assert judge.with_root(lambda root: both(root, after)).bundle(bundle).log is LogProof.INCLUSION
+
+
+# --- the log ----------------------------------------------------------------------------------------------------------
+
+
+def test_without_a_log_entry_a_certificate_says_nothing(
+    judge: Any, private_sigstore: PrivateSigstore, signer: CertifiedKey
+) -> None:
+    for timestamped in (True, False):
+        bundle = private_sigstore.bundle(judge.subject, signer, logged=False, timestamped=timestamped)
+        assert_rejected(judge.bundle(bundle), Reason.LOG_ENTRY_MISSING)
+
+
+def test_a_promise_alone_is_too_little(judge: Any, private_sigstore: PrivateSigstore, signer: CertifiedKey) -> None:
+    bundle = private_sigstore.bundle(judge.subject, signer)
+    del entry_of(bundle)["inclusionProof"]
+    assert_rejected(judge.bundle(bundle), Reason.LOG_PROOF_MISSING)
+
+
+def test_somebody_vouches_for_the_time(judge: Any, private_sigstore: PrivateSigstore, signer: CertifiedKey) -> None:
+    bundle = private_sigstore.bundle(judge.subject, signer)
+    del entry_of(bundle)["inclusionPromise"]
+    assert_rejected(judge.bundle(bundle), Reason.TIMESTAMP_MISSING)
+    bundle = private_sigstore.bundle(judge.subject, signer, timestamped=True)
+    del entry_of(bundle)["inclusionPromise"]
+    assert_rejected(judge.bundle(bundle), Reason.PAYLOAD_TYPE_UNKNOWN, "not supported yet")
+
+
+def test_sigstore_python_has_the_last_word(judge: Any, private_sigstore: PrivateSigstore, signer: CertifiedKey) -> None:
+    """What our own steps do not look at is still refused: a timestamp where the root names no authority for them."""
+    bundle = private_sigstore.bundle(judge.subject, signer, timestamped=True)
+    verdict = judge.with_root(lambda root: root.pop("timestampAuthorities")).bundle(bundle)
+    assert_rejected(verdict, Reason.SIGNATURE_INVALID, "sigstore-python")
+    bundle = private_sigstore.bundle(judge.subject, signer)
+    bundle["surprise"] = True
+    assert_rejected(judge.bundle(bundle), Reason.SIGNATURE_INVALID, "sigstore-python")
+
+
+# --- the real one -----------------------------------------------------------------------------------------------------
+
+
+def test_the_recorded_signature_verifies_with_the_root_that_ships(corpus: Path) -> None:
+    subject = Digest.of((corpus / "subject.manifest.json").read_bytes())
+    raw = (corpus / "signature.bundle.json").read_bytes()
+    carrier = Digest.of((corpus / "signature.manifest.json").read_bytes())
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    verifier = SigstoreVerifier(TrustedRootFile.public_good())
+    candidate = Bundle(source=Source(carrier, 0), subject=subject, raw=raw)
+    verdict = verifier.verify(candidate, (), now)
+    assert verdict == VerifiedSignature(
+        source=Source(carrier, 0),
+        signer=KeylessSigner(
+            identity="https://github.com/docker/github-builder-experimental/.github/workflows/build.yml"
+            "@refs/heads/build-reusable-workflow",
+            issuer="https://token.actions.githubusercontent.com",
+        ),
+        log=LogProof.INCLUSION,
+        log_index=658949562,
+        signed_at=(datetime(2025, 10, 31, 12, 23, 3, tzinfo=UTC),),
+    )
+    assert isinstance(verdict.signer, KeylessSigner)
+    assert verdict.signer.claims["source_repository_uri"] == "https://github.com/docker/github-builder-test"
+    other = Bundle(source=Source(carrier, 0), subject=carrier, raw=raw)
+    assert_rejected(verifier.verify(other, (), now), Reason.SUBJECT_MISMATCH)
+    changed = base64.b64encode(hashlib.sha256(b"").digest())
+    tampered = raw.replace(b'"rootHash":"', b'"rootHash":"' + changed + b'","was":"')
+    other = Bundle(source=Source(carrier, 0), subject=subject, raw=tampered)
+    assert_rejected(verifier.verify(other, (), now), Reason.LOG_PROOF_INVALID)
+
+
+def test_the_certificate_is_judged_as_it_was_signed(
+    judge: Any, private_sigstore: PrivateSigstore, signer: CertifiedKey
+) -> None:
+    raw = bytearray(certificate_der(signer.certificate))
+    raw[-1] ^= 1
+    bundle = private_sigstore.bundle(judge.subject, signer)
+    bundle["verificationMaterial"]["certificate"]["rawBytes"] = b64(bytes(raw))
+    verdict = judge.bundle(bundle)
+    assert isinstance(verdict, RejectedCandidate)
+
+
+def assert_rejected(verdict: object, reason: Reason, told: str = "") -> None:
+    assert isinstance(verdict, RejectedCandidate)
+    assert verdict.reason is reason, verdict.detail
+    assert told in verdict.detail

@@ -1,0 +1,135 @@
+"""Trusted roots: what is read of one, and what is none."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from sealgate.adapters.signatures.trusted_roots import TrustedRootFile, Window
+from sealgate.adapters.signatures.verifier import SigstoreVerifier
+from sealgate.errors import ConfigurationInvalid
+from sealgate.testing.sigstore import PrivateSigstore
+from sealgate.testing.sigstore.encoding import JsonObject
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_a_root_is_read_from_a_file(private_sigstore: PrivateSigstore, tmp_path: Path) -> None:
+    path = tmp_path / "trusted_root.json"
+    path.write_bytes(private_sigstore.trusted_root_json())
+    root = TrustedRootFile.read(path)
+    assert root.name == str(path)
+    assert root.digest == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert [log.key.fingerprint for log in root.logs.values()] == [private_sigstore.log.key.fingerprint]
+    assert list(root.logs) == [private_sigstore.log.key.key_id]
+    assert list(root.ct_logs) == [private_sigstore.ct_logs[0].key.key_id]
+    (authority,) = root.authorities
+    assert authority.certificates == private_sigstore.authority.chain
+    assert authority.window == Window(start=private_sigstore.start, end=None)
+    assert SigstoreVerifier(root).trusted_roots_digest == root.digest
+
+
+def test_the_public_good_root_ships_with_sigstore_python() -> None:
+    root = TrustedRootFile.public_good()
+    assert root.name == "public-good"
+    rekor = bytes.fromhex("c0d23d6ad406973f9559f3ba2d1ca01f84147d8ffc5b8445c224f98b9591801d")
+    assert root.logs[rekor].key.algorithm == "ecdsa-p256"
+    assert len(root.ct_logs) == len(root.authorities) == 2
+    SigstoreVerifier(root)
+
+
+def test_what_cannot_be_read_is_a_problem_of_the_settings(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationInvalid, match="no such file"):
+        TrustedRootFile.read(tmp_path / "absent.json")
+
+
+def edited(sigstore: PrivateSigstore, edit: Callable[[JsonObject], object]) -> bytes:
+    root = sigstore.trusted_root()
+    edit(root)
+    return json.dumps(root).encode()
+
+
+def validity(root: JsonObject) -> JsonObject:
+    stated: JsonObject = root["tlogs"][0]["publicKey"]["validFor"]
+    return stated
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda root: root.pop("tlogs"),
+        lambda root: root.pop("certificateAuthorities"),
+        lambda root: root.update(tlogs=[]),
+        lambda root: root.update(tlogs={}),
+        lambda root: root.update(tlogs=[7]),
+        lambda root: root.update(Tlogs=[]),
+        lambda root: root["tlogs"].append(root["tlogs"][0]),
+        lambda root: root["tlogs"][0].pop("publicKey"),
+        lambda root: root["tlogs"][0].pop("logId"),
+        lambda root: root["tlogs"][0]["logId"].update(keyId=""),
+        lambda root: root["tlogs"][0]["publicKey"].update(rawBytes="%%%"),
+        lambda root: root["tlogs"][0]["publicKey"].update(rawBytes="AAAA"),
+        lambda root: root["tlogs"][0]["publicKey"].pop("validFor"),
+        lambda root: root["ctlogs"][0]["publicKey"].pop("validFor"),
+        lambda root: root["certificateAuthorities"][0].pop("validFor"),
+        lambda root: root["certificateAuthorities"][0]["certChain"]["certificates"][0].update(rawBytes="AAAA"),
+        lambda root: root["certificateAuthorities"][0].pop("certChain"),
+        lambda root: validity(root).pop("start"),
+        lambda root: validity(root).update(start=""),
+        lambda root: validity(root).update(start="yesterday"),
+        lambda root: validity(root).update(end="2026-13-01T00:00:00Z"),
+        lambda root: validity(root).update(end="2026-01-01T00:00:00"),
+        lambda root: validity(root).update(end=7),
+    ],
+)
+def test_a20_a_root_that_leaves_something_open_is_refused(
+    private_sigstore: PrivateSigstore, edit: Callable[[JsonObject], object]
+) -> None:
+    with pytest.raises(ConfigurationInvalid, match=r"^trusted root mine: "):
+        TrustedRootFile.parse(edited(private_sigstore, edit), "mine")
+
+
+@pytest.mark.parametrize("raw", [b"", b"{}", b"[]", b"null", b"{", b'{"tlogs": [], "tlogs": []}', b"\xff"])
+def test_what_is_no_root_is_refused(raw: bytes) -> None:
+    with pytest.raises(ConfigurationInvalid, match=r"^trusted root mine: "):
+        TrustedRootFile.parse(raw, "mine")
+
+
+def test_what_sigstore_python_does_not_accept_is_refused_at_once(private_sigstore: PrivateSigstore) -> None:
+    raw = edited(private_sigstore, lambda root: root.update(mediaType="application/json"))
+    root = TrustedRootFile.parse(raw, "mine")
+    with pytest.raises(ConfigurationInvalid, match=r"^trusted root mine: sigstore-python"):
+        SigstoreVerifier(root)
+
+
+def test_a_root_may_have_no_ct_log_and_then_vouches_for_no_certificate(private_sigstore: PrivateSigstore) -> None:
+    root = TrustedRootFile.parse(edited(private_sigstore, lambda root: root.pop("ctlogs")), "mine")
+    assert root.ct_logs == {}
+    SigstoreVerifier(root)
+
+
+def test_a_log_with_a_key_that_is_not_accepted_is_passed_over(private_sigstore: PrivateSigstore) -> None:
+    weak = ec.generate_private_key(ec.SECP224R1()).public_key()
+    spki = weak.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+    def add(root: JsonObject) -> None:
+        more = json.loads(json.dumps(root["tlogs"][0]))
+        more["publicKey"]["rawBytes"] = base64.b64encode(spki).decode()
+        more["logId"]["keyId"] = base64.b64encode(bytes(32)).decode()
+        root["tlogs"].append(more)
+
+    root = TrustedRootFile.parse(edited(private_sigstore, add), "mine")
+    assert list(root.logs) == [private_sigstore.log.key.key_id]
+
+
+def test_a_window_holds_both_its_ends() -> None:
+    second, end = timedelta(seconds=1), START + timedelta(days=1)
+    window = Window(start=START, end=end)
+    assert [window.holds(at) for at in (START - second, START, end, end + second)] == [False, True, True, False]
+    assert Window(start=START, end=None).holds(end)

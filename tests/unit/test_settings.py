@@ -1,0 +1,229 @@
+# ruff: noqa: E501 (a table of what people read is read best in whole lines)
+"""Settings: from a file, variables and flags; what is wrong with them is told, all of it, and where it was said."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sealgate.errors import ConfigurationInvalid
+from sealgate.policy.model import Unmatched
+from sealgate.settings import KeySettings, Overrides, Settings, UpstreamSettings, read_settings
+
+FOLDER = Path("/etc/sealgate")
+LEAST = "upstreams: [{name: default, url: 'http://r:5000'}]\npolicies: [p]\n"
+
+
+def settings(text: str | None = LEAST, *, flags: Overrides | None = None, **variables: str) -> Settings:
+    raw = None if text is None else text.encode()
+    return read_settings("s.yaml", raw, flags=flags or Overrides(), variables=variables, folder=FOLDER)
+
+
+def told(text: str | None = LEAST, *, flags: Overrides | None = None, **variables: str) -> list[str]:
+    with pytest.raises(ConfigurationInvalid) as refused:
+        settings(text, flags=flags, **variables)
+    return list(refused.value.problems)
+
+
+def test_flags_alone_are_enough():
+    flags = Overrides(upstream="http://127.0.0.1:5000", policies=["policies/"], listen="127.0.0.1:8080")
+    assert settings(None, flags=flags) == Settings(
+        upstream=UpstreamSettings(name="default", url="http://127.0.0.1:5000"), policies=(Path("policies"),)
+    )
+
+
+def test_what_is_left_out_has_its_default():
+    made = settings()
+    assert (made.host, made.port, made.public_url, made.unmatched) == ("127.0.0.1", 8080, "", Unmatched.DENY)
+    assert (made.trusted_root, made.keys, made.state, made.decision_log, made.admit_ttl) == (None, {}, None, None, 3600)
+
+
+def test_all_the_fields_of_a_file():
+    made = settings(
+        """\
+listen: "[::1]:0"
+public_url: https://Gate.Example/
+upstreams: [{name: default, url: "https://Registry.Example:5000/"}]
+policies: [policies/, /abs/p.yaml]
+unmatched: warn
+trusted_roots: {default: root.json}
+keys: {a: keys/a.pub, b: {public_key: /k/b.pub, sign_with: "awskms:///alias/b"}}
+state: sqlite:///var/lib/sealgate/state.db
+decision_log: log.jsonl
+admit_ttl: 60
+"""
+    )
+    assert made == Settings(
+        host="::1",
+        port=0,
+        public_url="https://gate.example",
+        upstream=UpstreamSettings(name="default", url="https://registry.example:5000"),
+        policies=(FOLDER / "policies", Path("/abs/p.yaml")),
+        unmatched=Unmatched.WARN,
+        trusted_root=FOLDER / "root.json",
+        keys={
+            "a": KeySettings(public_key=FOLDER / "keys/a.pub"),
+            "b": KeySettings(public_key=Path("/k/b.pub"), sign_with="awskms:///alias/b"),
+        },
+        state=Path("/var/lib/sealgate/state.db"),
+        decision_log=FOLDER / "log.jsonl",
+        admit_ttl=60.0,
+    )
+    assert made.called == "https://gate.example"
+
+
+def test_public_good_and_memory_and_stdout_have_names():
+    made = settings(LEAST + "trusted_roots: {default: public-good}\nstate: memory\ndecision_log: '-'\n")
+    assert (made.trusted_root, made.state, made.decision_log) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("listen", "called"),
+    [
+        ("127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("0.0.0.0:8080", "http://localhost:8080"),
+        ("[::]:80", "http://localhost:80"),
+        ("[::1]:80", "http://[::1]:80"),
+        ("gate:80", "http://gate:80"),
+    ],
+)
+def test_what_messages_call_the_gate(listen, called):
+    assert settings(LEAST + f"listen: '{listen}'\n").called == called
+
+
+def test_flags_win_over_variables_and_those_over_the_file():
+    variables = {
+        "SEALGATE_LISTEN": "v:2",
+        "SEALGATE_UNMATCHED": "warn",
+        "SEALGATE_UPSTREAM": "http://v",
+        "SEALGATE_POLICIES": "v1:v2",
+    }
+    made = settings(LEAST + "listen: f:1\nunmatched: admit\nadmit_ttl: 1\n", **variables)
+    assert (made.host, made.port, made.unmatched, made.upstream.url) == ("v", 2, Unmatched.WARN, "http://v")
+    assert made.policies == (Path("v1"), Path("v2"))
+    assert made.admit_ttl == 1
+    made = settings(LEAST, flags=Overrides(listen="g:3", policies=["g"]), **variables)
+    assert (made.host, made.port, made.unmatched, made.policies) == ("g", 3, Unmatched.WARN, (Path("g"),))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "field", "expected"),
+    [
+        ("LISTEN", "h:1", "host", "h"),
+        ("PUBLIC_URL", "https://g", "public_url", "https://g"),
+        ("UPSTREAM", "https://u", "upstream", UpstreamSettings(name="default", url="https://u")),
+        ("POLICIES", "a:b", "policies", (Path("a"), Path("b"))),
+        ("UNMATCHED", "admit", "unmatched", Unmatched.ADMIT),
+        ("TRUSTED_ROOT", "t.json", "trusted_root", Path("t.json")),
+        ("STATE", "sqlite:///s.db", "state", Path("/s.db")),
+        ("DECISION_LOG", "d.log", "decision_log", Path("d.log")),
+        ("ADMIT_TTL", "5", "admit_ttl", 5.0),
+    ],
+)
+def test_every_flag_is_a_variable_too(name, value, field, expected):
+    assert getattr(settings(**{f"SEALGATE_{name}": value}), field) == expected
+    given = value.split(":") if name == "POLICIES" else value
+    assert getattr(settings(flags=Overrides(**{name.lower(): given})), field) == expected
+    assert getattr(settings(**{f"SEALGATE_{name}": ""}), field) == getattr(settings(), field)
+
+
+def test_what_kubernetes_sets_for_a_service_of_this_name_is_no_mistake():
+    assert settings(SEALGATE_SERVICE_HOST="10.0.0.1", SEALGATE_PORT="tcp://10.0.0.1:80", SEALGATE_PORT_80_TCP_PORT="80")
+
+
+BAD = [
+    ("", ["s.yaml: the file is empty"]),
+    ("listen: [", ["s.yaml:1: not YAML: while parsing a flow node, expected the node content, but found '<stream end>'; put text that has brackets or braces in it into quotes"]),
+    ("[]", ["s.yaml:1: must be a mapping, and is a list"]),
+    ("{}", ["s.yaml:1: no policies are named; give policies: in the settings, or --policies", "s.yaml:1: no upstream is named; give upstreams: in the settings, or --upstream"]),
+    (LEAST + "listn: a:1", ["s.yaml:3: unknown field listn; did you mean listen?"]),
+    (LEAST + "upstream: a", ["s.yaml:3: unknown field upstream; did you mean upstreams?"]),
+    (LEAST + "listen: 8080", ["s.yaml:3: listen: must be text, and is 8080; put it into quotes"]),
+    *(
+        (LEAST + f"listen: '{bad}'", [f"s.yaml:3: listen: {bad} is not HOST:PORT; as in 0.0.0.0:8080 or [::1]:8080"])
+        for bad in ("8080", ":8080", "a", "a:", "a:x", "a:65536", "a:-1", "a:١", "::1:80", "[::g]:80", "[1.2.3.4]:80", "a b:80", "http://a:80", "a:0000000080", "a:80/")
+    ),
+    *(
+        (f"upstreams: [{{name: default, url: '{bad}'}}]\npolicies: [p]\n", [f"s.yaml:1: upstreams[0].url: {bad} is not the origin of a server; as in https://registry.example:5000: no path, no credentials, nothing after it"])
+        for bad in ("r:5000", "ftp://r", "http://", "http:///x", "http://r/v2", "http://r//", "http://r?x", "http://r?", "http://r#", "http://r:0", "http://r:99999", "http://r:x", "http://[::1", "http://[zz]", "http://r ", "http://r\\x", "http://ré", "//r", "file:///x", "http://-r", "http://r%2e")
+    ),
+    ("upstreams: [{name: default, url: 'http://u:secret@r'}]\npolicies: [p]\n", ["s.yaml:1: upstreams[0].url: what is given is not the origin of a server; as in https://registry.example:5000: no path, no credentials, nothing after it"]),
+    ("upstreams: [{name: ghcr.io, url: 'https://ghcr.io'}]\npolicies: [p]\n", ["s.yaml:1: upstreams[0].name: an upstream with a name of its own is not supported yet; call it default"]),
+    ("upstreams: [{name: default, url: 'http://r', hosts: [x]}]\npolicies: [p]\n", ["s.yaml:1: upstreams[0].hosts: hosts is not supported yet; leave it out"]),
+    ("upstreams: [{name: default, url: 'http://r'}, {name: b, url: 'http://s'}]\npolicies: [p]\n", ["s.yaml:1: upstreams: more than one upstream is not supported yet; name one: default"]),
+    ("upstreams: []\npolicies: [p]\n", ["s.yaml:1: upstreams: must not be empty"]),
+    ("upstreams: [{name: default}]\npolicies: [p]\n", ['s.yaml:1: upstreams[0]: the field url is missing; as in url: "http://127.0.0.1:5000"']),
+    ("upstreams: [{name: default, url: 'http://r'}]\npolicies: p\n", ['s.yaml:2: policies: must be a list, and is the text "p"; write it as a list: ["p"]']),
+    (LEAST + "public_url: gate", ["s.yaml:3: public_url: gate is not the origin of a server; as in https://registry.example:5000: no path, no credentials, nothing after it"]),
+    (LEAST + "unmatched: allow", ['s.yaml:3: unmatched: "allow" is not one of deny, warn, admit']),
+    (LEAST + "trusted_roots: {}", ["s.yaml:3: trusted_roots: must not be empty"]),
+    (LEAST + "trusted_roots: {acme: a.json}", ["s.yaml:3: trusted_roots.acme: a second trusted root is not supported yet; name one: default"]),
+    (LEAST + "keys: {a: 1}", ["s.yaml:3: keys.a: must be text or a mapping, and is 1; put it into quotes"]),
+    (LEAST + "keys: {a: ''}", ["s.yaml:3: keys.a: must not be empty"]),
+    (LEAST + "keys: {a: {sign_with: x}}", ['s.yaml:3: keys.a: the field public_key is missing; as in public_key: "keys/release.pub"']),
+    (LEAST + "keys: {a: {public_key: x, private_key: y}}", ["s.yaml:3: keys.a: unknown field private_key"]),
+    (LEAST + "keys: {a: x, a: y}", ["s.yaml:3: keys.a: a stands here a second time; the first is in line 3"]),
+    *(
+        (LEAST + f"state: '{bad}'", [f"s.yaml:3: state: {bad} is neither memory nor sqlite:///PATH; as in sqlite:///var/lib/sealgate/state.db"])
+        for bad in ("sqlite", "sqlite://", "sqlite:///", "sqlite:////", "sqlite:state.db", "state.db", "redis://x")
+    ),
+    (LEAST + "state: postgresql://db/x", ["s.yaml:3: state: postgresql is not supported yet; as in sqlite:///var/lib/sealgate/state.db"]),
+    (LEAST + "admit_ttl: 0", ["s.yaml:3: admit_ttl: must be 1 or more, and is 0"]),
+    (LEAST + "admit_ttl: 86401", ["s.yaml:3: admit_ttl: must be 86400 or less, and is 86401"]),
+    (LEAST + "admit_ttl: 1h", ['s.yaml:3: admit_ttl: must be a whole number, and is the text "1h"; only plain decimal digits without quotes are']),
+    (LEAST + "tls: {certificate: a, key: b}", ["s.yaml:3: tls: tls is not supported yet; leave it out"]),
+    (LEAST + "auth: oidc", ["s.yaml:3: auth: auth is not supported yet; leave it out"]),
+    (LEAST + "access: []", ["s.yaml:3: access: access is not supported yet; leave it out"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "problems"), BAD, ids=[str(at) for at in range(len(BAD))])
+def test_what_is_refused_and_what_a_person_reads(text, problems):
+    assert told(text) == problems
+
+
+def test_every_problem_is_told_at_once_with_who_said_it():
+    assert told(
+        LEAST + "listn: x\ntls: {key: x}\nunmatched: admit\nstate: x\n",
+        flags=Overrides(listen="nowhere", policies=["p"]),
+        SEALGATE_UNMATCHED="perhaps",
+        SEALGATE_PUBLIC_URL="here",
+        SEALGATE_ADMIT_TTL="1e3",
+        SEALGATE_UPSTREM="http://x",
+    ) == [
+        "s.yaml:3: unknown field listn; did you mean listen?",
+        "s.yaml:4: tls: tls is not supported yet; leave it out",
+        "s.yaml:6: state: x is neither memory nor sqlite:///PATH; as in sqlite:///var/lib/sealgate/state.db",
+        "SEALGATE_UPSTREM: there is no such variable; did you mean SEALGATE_UPSTREAM?",
+        "--listen: nowhere is not HOST:PORT; as in 0.0.0.0:8080 or [::1]:8080",
+        "SEALGATE_UNMATCHED: perhaps is not one of deny, warn, admit",
+        "SEALGATE_PUBLIC_URL: here is not the origin of a server; as in https://registry.example:5000: no path, no credentials, nothing after it",
+        "SEALGATE_ADMIT_TTL: 1e3 is not a number of seconds from 1 to 86400",
+    ]
+
+
+def test_with_nothing_given_it_says_what_to_give():
+    assert told(None) == [
+        "s.yaml: no policies are named; give policies: in the settings, or --policies",
+        "s.yaml: no upstream is named; give upstreams: in the settings, or --upstream",
+    ]
+
+
+def test_what_is_told_of_a_flag_is_printable():
+    (problem,) = told(flags=Overrides(listen="\x1b[31m"))
+    assert problem.isprintable()
+
+
+@given(
+    st.sampled_from(["listen", "public_url", "upstream", "unmatched", "trusted_root", "state", "decision_log", "admit_ttl"]),
+    st.text(max_size=30) | st.text(alphabet="htps:/[]@.0123456789\n", max_size=30),
+)  # fmt: skip
+def test_whatever_a_flag_says_it_is_taken_or_refused(name, text):
+    try:
+        made = settings(flags=Overrides(**{name: text}))
+    except ConfigurationInvalid:
+        return
+    assert 0 <= made.port < 65536
+    assert made.upstream.url.startswith(("http://", "https://"))
+    assert not set(made.upstream.url.removeprefix("https://").removeprefix("http://")) & set("/?#@ \n")
