@@ -45,7 +45,7 @@ oracle: setup ## another implementation of Sigstore judges what sealgate.testing
 	$(BIN)/python -m pytest tests/oracle $(ARGS)
 
 bench: setup ## the gate beside the registry alone and nginx before it, as ratios of one run
-	$(BIN)/python -m pytest tests/bench --timeout=0 -s $(ARGS)
+	$(BIN)/python tests/bench/run.py $(ARGS)
 
 lock: ## resolve requirements.lock again, for all Pythons and platforms at once (needs uv)
 	$(UV) pip compile pyproject.toml --quiet --extra dev --universal --python-version 3.11 --generate-hashes \

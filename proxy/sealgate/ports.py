@@ -141,7 +141,7 @@ class Upstream(Protocol):
 
         Raises:
             TooLarge: past `limits.MANIFEST_BYTES`.
-            ContentMismatch: asked for by digest, and the bytes have another; or they are not of the length stated.
+            ContentMismatch: asked for by digest, and the bytes have another; or there are more than were stated.
         """
 
     async def referrers(self, repository: Repository, digest: Digest, access: Access) -> ReferrersPage:
@@ -170,7 +170,11 @@ class Upstream(Protocol):
         raw: bytes,
         access: Access,
     ) -> StoredManifest:
-        """Store exactly these bytes."""
+        """Store exactly these bytes.
+
+        Raises:
+            ManifestMalformed: the content type is not one of a manifest.
+        """
 
     async def start_upload(self, repository: Repository, access: Access) -> UploadProgress:
         """Begin an upload session."""
@@ -184,7 +188,12 @@ class Upstream(Protocol):
         content_range: str | None,
         access: Access,
     ) -> UploadProgress:
-        """Send one chunk (or, without `content_range`, a stream) into a session (`PATCH`)."""
+        """Send one chunk (or, without `content_range`, a stream) into a session (`PATCH`).
+
+        Raises:
+            Malformed: the location or the range is not of the form it must have.
+            ContentMismatch: the body is not of the length announced. What the body itself raises comes out as it is.
+        """
 
     async def finish_upload(
         self,
@@ -196,7 +205,7 @@ class Upstream(Protocol):
         content_range: str | None,
         access: Access,
     ) -> None:
-        """Close a session (`PUT`), with or without last bytes."""
+        """Close a session (`PUT`), with or without last bytes. Raises as `upload_chunk`."""
 
     async def upload_progress(self, repository: Repository, location: str, access: Access) -> UploadProgress:
         """Ask where a session stands (`GET`)."""

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from harness.programs import need
+
 from sealgate.adapters.clock import SystemClock
 
 _RAM = Path("/dev/shm")  # noqa: S108  a folder of our own is made in it

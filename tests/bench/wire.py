@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from servers import Server
+
 from sealgate.oci.digest import Digest
 from sealgate.oci.media_types import MANIFESTS
 from sealgate.testing.images import Artifact
 from sealgate.testing.sigstore import OciObject
-from servers import Server
 
 ACCEPT = ", ".join(MANIFESTS)
 PIECE_BYTES = 1024 * 1024

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from servers import Server
+from wire import Client, connected
+
 from sealgate.adapters.clock import SystemClock
 from sealgate.oci import media_types as mt
 from sealgate.oci.digest import Digest
@@ -18,8 +21,6 @@ from sealgate.testing.sigstore import (
     fallback_index,
     simple_signing_object,
 )
-from servers import Server
-from wire import Client, connected
 
 TAG = "1.0.0"
 SMALL, LARGE, LAYERS, KEYED, KEYLESS = "key/small", "key/large", "key/layers", "key/cold", "keyless/cold"

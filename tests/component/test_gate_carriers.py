@@ -288,3 +288,16 @@ async def test_a_carrier_is_read_once(world):
     world.asked()
     assert (await world.client.blob("team/app", blob)).status == 200
     assert world.asked() == [f"GET /v2/team/app/blobs/{blob}"]
+
+
+@pytest.mark.parametrize("subject", [None, FOREIGN], ids=["no subject", "another subject"])
+async def test_a19_what_is_listed_as_a_referrer_and_is_about_something_else_is_no_evidence(world, subject):
+    """The listing is a hint; even a good signature counts only where its manifest says that it is about this image."""
+    world.add("team/app", IMAGE, signed=False)
+    bundle = next(iter(set(world.bundle(IMAGE).blobs.values()) - {b"{}"}))
+    kind = "application/vnd.dev.sigstore.bundle.v0.3+json"
+    strayed = images.artifact([(kind, bundle)], artifact_type=kind, subject=subject)
+    world.registry.add_artifact("team/app", strayed)
+    listed = fallback_index(IMAGE.digest, [OciObject(manifest=strayed.raw, media_type=strayed.media_type)])
+    world.put("team/app", listed)
+    assert (await world.client.pull("team/app", "1.0")).status == 403

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from sealgate.oci.digest import Digest
 from sealgate.testing import images
 from sealgate.testing.registry import MemoryRegistry
@@ -47,7 +48,9 @@ def keyless(world, artifact, identity="build@example.com", issuer=GOOGLE):
 
 
 @pytest.mark.parametrize("repository", ["production/app", "stable/app"])
-@pytest.mark.parametrize("image", [IMAGE, images.docker_image(seed=2), images.index(seed=10)], ids=["oci", "docker", "index"])
+@pytest.mark.parametrize(
+    "image", [IMAGE, images.docker_image(seed=2), images.index(seed=10)], ids=["oci", "docker", "index"]
+)
 async def test_the_sample_policy_admits_its_identity(registry, gate_world, repository, image):
     async with gate_world(registry, {"sample.yaml": SAMPLE}) as world:
         world.add(repository, image, signed=False)
@@ -103,7 +106,11 @@ async def test_the_sample_policy_refuses_packages_that_it_cannot_check_yet(regis
 async def test_the_sample_policy_covers_one_level_and_no_other_type(registry, gate_world, reason):
     async with gate_world(registry, {"sample.yaml": SAMPLE}) as world:
         chart = images.helm_chart()
-        for repository, artifact in (("production/team/app", IMAGE), ("productions/app", IMAGE), ("production/app", chart)):
+        for repository, artifact in (
+            ("production/team/app", IMAGE),
+            ("productions/app", IMAGE),
+            ("production/app", chart),
+        ):
             world.add(repository, artifact, signed=False)
             world.put(repository, keyless(world, artifact))
         for repository in ("production/team/app", "productions/app"):
@@ -131,7 +138,9 @@ async def test_a_policy_that_warns_lets_through_and_says_so(registry, gate_world
             await world.client.pull("team/app", "1.0", "HEAD"),
         ):
             assert reply.status in (200, 201)
-            assert reply.headers["warning"].startswith('299 - "would be denied by policy soon, rule signed: no signature')
+            assert reply.headers["warning"].startswith(
+                '299 - "would be denied by policy soon, rule signed: no signature'
+            )
         assert (await world.client.blob("team/app", Digest.of(IMAGE.blobs[1]))).status == 200
         assert world.gate.decisions[0]["warnings"] != []
         world.put("team/app", world.signature(IMAGE.digest))
@@ -149,7 +158,9 @@ async def test_every_policy_that_covers_must_be_satisfied(registry, gate_world, 
         reply = await world.client.pull("team/app", "1.0")
         assert (reply.status, reason(reply)) == (403, "key-not-trusted")
         assert json.loads(reply.body)["errors"][0]["detail"]["policy"] == "one"
-        signed = await world.client.push_signature("team/app", world.signature(IMAGE.digest, world.key, world.other_key))
+        signed = await world.client.push_signature(
+            "team/app", world.signature(IMAGE.digest, world.key, world.other_key)
+        )
         assert signed.status == 201
         assert (await world.client.pull("team/app", "1.0")).status == 200
 
@@ -210,8 +221,10 @@ rules:
 )
 async def test_a_real_keyless_signature(registry, gate_world, reason, changed, told):
     """Under the public good instance's root; pytest-socket lets nothing but loopback be reached."""
-    subject, signature, bundle = ((CORPUS / f"{name}.json").read_bytes() for name in
-                                  ("subject.manifest", "signature.manifest", "signature.bundle"))  # fmt: skip
+    subject, signature, bundle = (
+        (CORPUS / f"{name}.json").read_bytes()
+        for name in ("subject.manifest", "signature.manifest", "signature.bundle")
+    )
     if "subject" in changed:
         other = subject.replace(b'"schemaVersion"', b' "schemaVersion"', 1)
         signature = signature.replace(str(Digest.of(subject)).encode(), str(Digest.of(other)).encode())

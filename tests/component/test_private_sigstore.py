@@ -11,6 +11,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
+from sigstore.errors import VerificationError
+from sigstore.models import Bundle, TrustedRoot
+from sigstore.verify import Verifier
+from sigstore.verify.policy import Identity
+
 from sealgate.evidence.payload import parse_envelope, parse_simple_signing, parse_statement
 from sealgate.oci.digest import Digest
 from sealgate.oci.manifest import Descriptor, ImageManifest, Index, parse_manifest
@@ -28,10 +33,6 @@ from sealgate.testing.sigstore import (
 from sealgate.testing.sigstore.encoding import JsonObject, canonical_json
 from sealgate.testing.sigstore.keys import Algorithm
 from sealgate.testing.sigstore.signing import CERTIFICATE, CHAIN, LOG_ENTRY, SIGNATURE, TIMESTAMP
-from sigstore.errors import VerificationError
-from sigstore.models import Bundle, TrustedRoot
-from sigstore.verify import Verifier
-from sigstore.verify.policy import Identity
 
 WORKFLOW = "https://github.com/acme/app/.github/workflows/release.yml@refs/heads/main"
 PERSON = "dev@example.com"

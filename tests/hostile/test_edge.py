@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
+
 from sealgate.adapters.state.memory import MemoryStore
 from sealgate.adapters.upstream.client import HttpUpstream
 from sealgate.admission.carriers import Carriers

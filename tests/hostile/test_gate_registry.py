@@ -7,6 +7,7 @@ import json
 import tracemalloc
 
 import pytest
+
 from sealgate.limits import MANIFEST_BYTES
 from sealgate.oci.digest import Digest
 from sealgate.testing import images
@@ -18,7 +19,10 @@ TYPE = GOOD.media_type
 
 
 def serve(artifact, **more):
-    return Answer(headers={"Content-Type": artifact.media_type, "Docker-Content-Digest": str(GOOD.digest), **more}, body=artifact.raw)
+    return Answer(
+        headers={"Content-Type": artifact.media_type, "Docker-Content-Digest": str(GOOD.digest), **more},
+        body=artifact.raw,
+    )
 
 
 def content_of_evil(reply):
@@ -112,7 +116,9 @@ async def test_f4_f5_a_wrong_blob_never_ends_well(world, size, fault):
     got = await world.raw(request("GET", f"/v2/team/app/blobs/{Digest.of(layer)}"))
     head, _, body = got.partition(b"\r\n\r\n")
     if head.startswith(b"HTTP/1.1 200"):
-        stated = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
+        stated = next(
+            int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")
+        )
         assert len(body) < stated
     else:
         assert head.split(b" ")[1] in (b"502", b"503")
@@ -129,22 +135,30 @@ AMBIGUOUS = {
     "image as index": (GOOD.raw, INDEX),
     "image as docker": (GOOD.raw, DOCKER),
     "no type": (GOOD.raw, "application/json"),
-    "schema 1": (b'{"schemaVersion":1,"fsLayers":[],"history":[],"signatures":[]}',
-                 "application/vnd.docker.distribution.manifest.v1+prettyjws"),
+    "schema 1": (
+        b'{"schemaVersion":1,"fsLayers":[],"history":[],"signatures":[]}',
+        "application/vnd.docker.distribution.manifest.v1+prettyjws",
+    ),
     "duplicate layers": (GOOD.raw[:-1] + b',"layers":[]}', TYPE),
     "folded layers": (GOOD.raw[:-1] + b',"Layers":[]}', TYPE),
     "folded config": (GOOD.raw[:-1] + b',"CONFIG":{}}', TYPE),
     "folded type": (GOOD.raw[:-1] + b',"mediatype":"x"}', TYPE),
     "escaped layers": (GOOD.raw[:-1] + b',"l\\u0061yers":[]}', TYPE),
-    "duplicate in a descriptor": (GOOD.raw.replace(b'"digest":', b'"digest":"sha256:%b","digest":' % (b"0" * 64), 1), TYPE),
-    "folded in a descriptor": (GOOD.raw.replace(b'"digest":', b'"Digest":"sha256:%b","digest":' % (b"0" * 64), 1), TYPE),
+    "duplicate in a descriptor": (
+        GOOD.raw.replace(b'"digest":', b'"digest":"sha256:%b","digest":' % (b"0" * 64), 1),
+        TYPE,
+    ),
+    "folded in a descriptor": (
+        GOOD.raw.replace(b'"digest":', b'"Digest":"sha256:%b","digest":' % (b"0" * 64), 1),
+        TYPE,
+    ),
     "two subjects": (GOOD.raw[:-1] + b',"subject":null,"subject":null}', TYPE),
     "byte order mark": (b"\xef\xbb\xbf" + GOOD.raw, TYPE),
     "trailing": (GOOD.raw + b"{}", TYPE),
     "nul": (GOOD.raw + b"\0", TYPE),
     "utf-16": (GOOD.raw.decode().encode("utf-16"), TYPE),
     "deep": (GOOD.raw[:-1] + b',"annotations":' + b'{"a":' * 200 + b"1" + b"}" * 200 + b"}", TYPE),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("raw", "media_type"), AMBIGUOUS.values(), ids=AMBIGUOUS)
@@ -219,8 +233,16 @@ async def test_b9_a_signed_image_makes_no_foreign_manifest_a_blob(world):
 
 # B11: the registry chooses by Accept; what it chose is judged.
 
-ACCEPTS = ["", "*/*", TYPE, DOCKER, INDEX, "application/vnd.docker.distribution.manifest.list.v2+json", "text/html",
-           f"{TYPE}, {INDEX}"]  # fmt: skip
+ACCEPTS = [
+    "",
+    "*/*",
+    TYPE,
+    DOCKER,
+    INDEX,
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "text/html",
+    f"{TYPE}, {INDEX}",
+]
 
 
 @pytest.mark.parametrize("accept", ACCEPTS)
@@ -357,8 +379,11 @@ async def test_b25_an_upload_location_leads_nowhere(world, location):
 @pytest.mark.parametrize("where", ["layer", "config", "child"])
 async def test_b38_urls_neither_come_out_nor_go_in(world, reason, where):
     document = json.loads((images.index(seed=10) if where == "child" else GOOD).raw)
-    entry = {"layer": lambda: document["layers"][0], "config": lambda: document["config"],
-             "child": lambda: document["manifests"][0]}[where]()  # fmt: skip
+    entry = {
+        "layer": lambda: document["layers"][0],
+        "config": lambda: document["config"],
+        "child": lambda: document["manifests"][0],
+    }[where]()
     entry["urls"] = ["http://evil.example/layer"]
     raw = json.dumps(document).encode()
     media_type = document["mediaType"]

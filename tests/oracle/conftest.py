@@ -15,8 +15,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "clients"))
 
 from harness.programs import find
 from other_verifiers import HERE, Cosign, SigstoreJs
-from sealgate.testing.sigstore import PrivateSigstore
 from sigstore_cases import Attempt, Case
+
+from sealgate.testing.sigstore import PrivateSigstore
 
 
 @pytest.fixture

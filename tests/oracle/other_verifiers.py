@@ -6,9 +6,10 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from sigstore_cases import SUBJECT, Attempt
+
 from sealgate.testing.sigstore import OciObject
 from sealgate.testing.sigstore.encoding import b64
-from sigstore_cases import SUBJECT, Attempt
 
 HERE = Path(__file__).parent
 SECONDS = 60

@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import pytest
 from other_verifiers import Cosign
+from sigstore_cases import CASES, OTHER_SUBJECT, Attempt, Case, keyless, other, signer
+
 from sealgate.oci.digest import Digest
 from sealgate.oci.media_types import OCI_IMAGE_CONFIG, OCI_MANIFEST
 from sealgate.testing.sigstore import (
@@ -18,7 +20,6 @@ from sealgate.testing.sigstore import (
 from sealgate.testing.sigstore.authority import LEAF_LIFETIME
 from sealgate.testing.sigstore.encoding import compact_json
 from sealgate.testing.sigstore.signing import LOG_ENTRY, simple_signing_payload
-from sigstore_cases import CASES, OTHER_SUBJECT, Attempt, Case, keyless, other, signer
 
 CONFIG = b"{}"
 IMAGE = OciObject(

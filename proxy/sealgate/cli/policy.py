@@ -75,8 +75,13 @@ def _show(loaded: Loaded) -> None:
         out.print(table("", ("POLICY", "MODE", "JUDGES", "REPOSITORIES", "RULES"), rows))
     for name in loaded.disabled:
         out.print(f"{name} is disabled: what only it covers is uncovered", markup=False)
-    files_told = f"{len(loaded.policies) + len(loaded.disabled)} policies" if not errors else "the set is refused whole"
-    out.print(f"\n{errors} errors, {warnings} warnings: {files_told}", markup=False)
+    made = len(loaded.policies) + len(loaded.disabled)
+    end = "the set is refused whole" if errors else _count(made, "policy", "policies")
+    out.print(f"\n{_count(errors, 'error', 'errors')}, {_count(warnings, 'warning', 'warnings')}: {end}", markup=False)
+
+
+def _count(number: int, one: str, several: str) -> str:
+    return f"{number} {one if number == 1 else several}"
 
 
 def _source_line(problem: Problem) -> str | None:

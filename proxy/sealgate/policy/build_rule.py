@@ -35,7 +35,7 @@ _FOR_KEYLESS: Final = (
     "certificate_oidc_issuer",
     "certificate_oidc_issuer_regexp",
 )
-# Their rules load, so that the rest of the policy is enforced; what they apply to is denied (issue: the sample policy).
+# Their rules load, so that the rest of the policy is enforced; what they apply to is denied (design section 3).
 _UNCHECKABLE: Final = frozenset({SignatureType.GPG, SignatureType.NOTATION, SignatureType.DCT})
 _MEDIA_TYPE: Final = re.compile(r"[!-)+->@-~]+", re.ASCII)  # RFC 6838 and parameters: printable, and nothing of a glob
 _PROOFS: Final = {"offline": LogProof.INCLUSION, "promise": LogProof.PROMISE}

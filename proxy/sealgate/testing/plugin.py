@@ -1,4 +1,4 @@
-"""The pytest plugin: an in-memory registry and a private Sigstore as fixtures.
+"""The pytest plugin: an in-memory registry, a private Sigstore and a whole gate as fixtures.
 
 It needs `pip install sealgate[testing]`; where that is not installed it offers nothing and harms nobody, since pytest
 loads every installed package's plugin.
@@ -7,5 +7,7 @@ loads every installed package's plugin.
 from importlib.util import find_spec
 
 pytest_plugins = (
-    ("sealgate.testing.registry.fixtures", "sealgate.testing.sigstore.fixtures") if find_spec("pytest_asyncio") else ()
+    ("sealgate.testing.registry.fixtures", "sealgate.testing.sigstore.fixtures", "sealgate.testing.gate_fixtures")
+    if find_spec("pytest_asyncio")
+    else ()
 )

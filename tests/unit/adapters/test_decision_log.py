@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+
 from sealgate.adapters.decision_log import JsonLinesLog, line_of
 from sealgate.admission.identifiers import ulid
 from sealgate.errors import ConfigurationInvalid

@@ -1,4 +1,4 @@
-"""Reading what people wrote: nothing is passed over in silence, nothing beside the folder is reached, all is bounded."""
+"""Reading what people wrote: nothing is passed over in silence, nothing out of the folder is reached."""
 
 import os
 from pathlib import Path

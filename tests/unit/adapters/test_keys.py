@@ -61,6 +61,7 @@ def test_white_space_around_a_key_changes_nothing(change: Callable[[bytes], byte
         (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "certificate"),
         (b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nAAAA\n-----END PGP PUBLIC KEY BLOCK-----\n", "PGP"),
         (b"-----BEGIN RSA PUBLIC KEY-----\nAAAA\n-----END RSA PUBLIC KEY-----\n", "PKCS#1"),
+        (KEY.public_pem.replace(b"PUBLIC KEY", b"EC PUBLIC KEY"), "not one PEM public key"),
         (KEY.public_pem * 2, "not one PEM public key"),
         (KEY.public_pem + b"and more", "not one PEM public key"),
         (b"see below\n" + KEY.public_pem, "not one PEM public key"),

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sealgate.admission.identifiers import ulid
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

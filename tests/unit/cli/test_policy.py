@@ -50,8 +50,8 @@ def test_every_problem_is_shown_with_its_line_and_a_caret():
         "error: bad.yaml:5: unknown field extra",
         "     5 | extra: 1",
         "       | ^",
-        "error: worse.yaml:1: not YAML: while parsing a flow node, expected the node content, but found '<stream end>'; "
-        "put text that has brackets or braces in it into quotes",
+        "error: worse.yaml:1: not YAML: while parsing a flow node, expected the node content, but found "
+        "'<stream end>'; put text that has brackets or braces in it into quotes",
         "     1 | name: [",
         "       |        ^",
         "",
@@ -64,7 +64,7 @@ def test_warnings_alone_are_no_failure_unless_strict():
     result = validate("a.yaml", "--strict")
     assert result.exit_code == 2
     assert "warning: a.yaml:2: repositories[0]: a/* does not cover a/a/b" in result.stdout
-    assert "0 errors, 1 warnings: 1 policies" in result.stdout
+    assert "0 errors, 1 warning: 1 policy" in result.stdout
 
 
 def test_a_long_line_is_shown_where_it_matters():

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sealgate.errors import PayloadMalformed
 from sealgate.evidence.payload import (
     COSIGN_SIGNATURE_PREDICATE,

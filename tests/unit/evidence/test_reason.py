@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from sealgate.evidence.reason import CURABLE, UNDETERMINED, Reason
 
 PAGE = Path(__file__).parents[3] / "docs" / "reasons.md"

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
+
 from sealgate.admission.pull import PulledManifest
 from sealgate.admission.push import PushedManifest
 from sealgate.admission.uploads import UploadSeal

@@ -2,6 +2,7 @@ import asyncio
 import json
 
 import pytest
+
 from sealgate.errors import UpstreamRefused, UpstreamUnavailable
 from sealgate.http import relay
 from sealgate.oci.digest import Digest

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 from aiohttp import web
 from multidict import CIMultiDict
+
 from sealgate.http import body as module
 from sealgate.http.body import Body
 from sealgate.http.problem import RequestRejected

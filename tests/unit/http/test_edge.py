@@ -2,6 +2,7 @@ import asyncio
 import json
 
 import pytest
+
 from sealgate.errors import ConfigurationInvalid, RegistryProblem, UpstreamRefused, UpstreamUnavailable
 from sealgate.http import edge
 from sealgate.http.server import serve

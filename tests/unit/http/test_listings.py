@@ -1,6 +1,7 @@
 import json
 
 import pytest
+
 from sealgate.oci.digest import Digest
 from sealgate.oci.manifest import Descriptor
 from sealgate.oci.reference import Tag

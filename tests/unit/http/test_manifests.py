@@ -2,6 +2,7 @@ import asyncio
 import json
 
 import pytest
+
 from sealgate.errors import (
     ContentMismatch,
     ManifestMalformed,

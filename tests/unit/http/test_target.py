@@ -3,6 +3,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sealgate.errors import ReferenceMalformed
 from sealgate.http.problem import RequestRejected
 from sealgate.http.target import (

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+
 from sealgate.errors import UpstreamRefused
 from sealgate.evidence.reason import Reason
 from sealgate.oci.digest import Digest

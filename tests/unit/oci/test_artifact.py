@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sealgate.oci import media_types as mt
 from sealgate.oci.artifact import IMAGE, TYPE_NAMES, kinds_of
 from sealgate.oci.artifact import is_image as is_an_image

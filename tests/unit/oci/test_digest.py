@@ -5,6 +5,7 @@ import hashlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sealgate.errors import ReferenceMalformed
 from sealgate.oci.digest import NO_CONTENT, Digest
 

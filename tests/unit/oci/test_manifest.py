@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sealgate.errors import ManifestMalformed, TooLarge
 from sealgate.limits import MANIFEST_BYTES, MANIFEST_DESCRIPTORS
 from sealgate.oci import media_types as mt

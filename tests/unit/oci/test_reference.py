@@ -6,6 +6,7 @@ import string
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+
 from sealgate.errors import ReferenceMalformed
 from sealgate.oci.digest import Digest
 from sealgate.oci.reference import Repository, Tag, named, parse_reference

@@ -1,6 +1,7 @@
 """The tags at which evidence about a digest is kept."""
 
 import pytest
+
 from sealgate.oci.digest import Digest
 from sealgate.oci.reference import Tag
 from sealgate.oci.referrers import attestation_tag, fallback_tag, signature_tag, subject_of_tag

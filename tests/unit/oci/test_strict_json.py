@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sealgate.errors import JsonMalformed
 from sealgate.limits import JSON_DEPTH
 from sealgate.oci import strict_json

@@ -5,6 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sealgate.errors import RegistryProblem
 from sealgate.limits import UPSTREAM_ERRORS
 from sealgate.oci.wire import ErrorCode, error_body, printable, read_errors

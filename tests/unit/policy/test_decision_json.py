@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sealgate.errors import PayloadMalformed
 from sealgate.evidence.reason import UNDETERMINED, Reason
 from sealgate.oci import strict_json

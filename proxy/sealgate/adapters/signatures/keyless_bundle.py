@@ -11,6 +11,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from sigstore.errors import CertValidationError
 from sigstore.errors import Error as SigstoreError
 from sigstore.models import Bundle as SigstoreBundle
 from sigstore.models import ClientTrustConfig
@@ -68,21 +69,21 @@ class KeylessVerifier:
                 text = "log entries that only a timestamp authority dates are not supported yet"
                 raise Rejected(Reason.PAYLOAD_TYPE_UNKNOWN, text)
             raise Rejected(Reason.TIMESTAMP_MISSING, "nobody vouches for the time of signing")
-        # (4) The certificate was valid then, for signing code, and of an authority of the trusted root.
+        # (4) The certificate was valid then, names one signer, is for signing code, and of a trusted authority.
         if not leaf.not_valid_before_utc <= logged.at <= leaf.not_valid_after_utc:
             text = f"the certificate was not valid at {logged.at:%Y-%m-%d %H:%M:%S} UTC, when the log took it"
             raise Rejected(Reason.CERTIFICATE_NOT_VALID_AT_SIGNING, text)
         certificate.check_purpose(leaf)
+        signer = certificate.signer_of(leaf)
         issuer = self._issuer_of(leaf, logged.at)
         # (5) A CT log has the certificate.
         check_sct(leaf, issuer, self._root.ct_logs)
         # (6) All of that once more, and what else there is to check, by sigstore-python.
-        shown = self._check_with_sigstore(opened)
-        if shown != leaf:
+        if self._check_with_sigstore(opened) != leaf:
             raise Rejected(Reason.CERTIFICATE_INVALID, "the bundle's certificate can be read in two ways")
         return VerifiedSignature(
             source=candidate.source,
-            signer=certificate.signer_of(shown),
+            signer=signer,
             log=logged.proof,
             log_index=logged.index,
             signed_at=(logged.at,),
@@ -111,7 +112,10 @@ class KeylessVerifier:
         try:
             bundle = SigstoreBundle.from_json(json.dumps(protojson.with_defaults(opened.document)))
             content = self._sigstore.verify_dsse(bundle, shown)
-        except SigstoreError as bad:
+        except CertValidationError as bad:
+            text = f"its certificate's chain does not hold up to the trusted root: {bad}"
+            raise Rejected(Reason.CERTIFICATE_CHAIN_UNTRUSTED, text) from bad
+        except (SigstoreError, ValueError) as bad:  # the second: a timestamp token that is none
             raise Rejected(Reason.SIGNATURE_INVALID, f"sigstore-python refuses it: {bad}") from bad
         if content != (opened.envelope.payload_type, opened.envelope.payload):
             raise Rejected(Reason.SIGNATURE_INVALID, "its envelope can be read in two ways")

@@ -169,7 +169,7 @@ class Panic(BaseException):
     """As the Rust code below `cryptography` panics: no `Exception`."""
 
 
-@pytest.mark.parametrize("accident", [ValueError("\x1b[31m"), TypeError(), RecursionError(), MemoryError(), Panic()])
+@pytest.mark.parametrize("accident", [OSError("\x1b[31m"), TypeError(), RecursionError(), MemoryError(), Panic()])
 @pytest.mark.parametrize(
     ("name", "module", "call"),
     [

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+
 from sealgate.adapters.state.memory import MemoryStore
 from sealgate.adapters.state.remembering import RememberingStore
 from sealgate.adapters.state.sqlite import SqliteStore

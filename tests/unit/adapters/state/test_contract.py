@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+
 from sealgate.oci.digest import Digest
 from sealgate.oci.reference import Repository
 from sealgate.policy.decision import Decision, Outcome

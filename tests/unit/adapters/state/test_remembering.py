@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+
 from sealgate.adapters.state.memory import MemoryStore
 from sealgate.adapters.state.remembering import RememberingStore
 from sealgate.errors import StateUnavailable

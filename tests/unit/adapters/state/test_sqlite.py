@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from sealgate.adapters.state import sqlite as module
 from sealgate.adapters.state.rows import row_of
 from sealgate.adapters.state.sqlite import SqliteStore

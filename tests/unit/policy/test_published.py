@@ -1,0 +1,73 @@
+"""What we publish works: every policy in `policies/`, every example in the documentation, the design's sample."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from sealgate.adapters import files
+from sealgate.adapters.keys import read_public_key
+from sealgate.limits import POLICY_DEPTH, POLICY_VALUES
+from sealgate.policy import schema
+from sealgate.policy.build import _LATER_FIELDS
+from sealgate.policy.build_rule import _LATER_FIELDS as LATER_IN_RULE
+from sealgate.policy.build_rule import _LATER_IN_REQUIREMENT
+from sealgate.policy.load import RingKey, Sources, load
+from sealgate.settings import Overrides, read_settings
+
+ROOT = Path(__file__).parents[3]
+FOLDERS = sorted(path for path in (ROOT / "policies").iterdir() if path.is_dir())
+KEY = RingKey(key=read_public_key((ROOT / "policies/signed-with-a-key/release.pub").read_bytes()))
+SOURCES = Sources(ring={"release": KEY}, read_key=read_public_key, read_file=files.beside)
+
+
+def blocks(name: str) -> list[str]:
+    return re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs" / name).read_text(), re.DOTALL | re.MULTILINE)
+
+
+def test_all_policies_load_together():
+    made = load(files.policy_files([ROOT / "policies"]), SOURCES)
+    assert made.errors == ()
+    assert {policy.name for policy in made.policies} == {folder.name for folder in FOLDERS}
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_each_policy_has_its_schema_and_its_story(folder):
+    assert (folder / "policy.yaml").read_text().startswith(
+        "# yaml-language-server: $schema=../../schemas/policy.schema.json\n"
+    )  # fmt: skip
+    assert (folder / "../../schemas/policy.schema.json").is_file()
+    assert (folder / "README.md").read_text().startswith(f"# {folder.name}\n")
+    made = load(files.policy_files([folder]), SOURCES)
+    assert made.errors == ()
+    if folder.name != "require-signatures":  # which is the design's own, and has something to warn of
+        assert made.problems == ()
+
+
+@pytest.mark.parametrize("text", blocks("policies.md"), ids=lambda text: text.split("\n", 1)[0])
+def test_every_example_of_the_documentation_loads(text):
+    made = load([("policies.md", text.encode())], SOURCES)
+    assert made.errors == ()
+    # The one for release tags is about pushes only.
+    assert made.problems == () or "operations: [push]" in text
+
+
+@pytest.mark.parametrize("text", blocks("settings.md"))
+def test_every_example_of_the_settings_is_read(text):
+    assert read_settings("s.yaml", text.encode(), flags=Overrides(), variables={}, folder=Path())
+
+
+@pytest.mark.parametrize(("page", "name"), [("policies.md", "policy"), ("settings.md", "settings")])
+def test_every_field_is_in_the_documentation(page, name):
+    told = (ROOT / "docs" / page).read_text()
+    root = schema.schema(name)
+    for part in (root, *root.get("$defs", {}).values()):
+        for field in part["properties"]:
+            assert f"`{field}" in told or f"{field}:" in told, field
+
+
+def test_the_documentation_says_what_is_not_supported_yet():
+    told = (ROOT / "docs/policies.md").read_text().split("## Not supported yet", 1)[1]
+    for field in (*_LATER_FIELDS, *LATER_IN_RULE, *_LATER_IN_REQUIREMENT):
+        assert f"`{field}`" in told
+    assert f"{POLICY_DEPTH} levels and {POLICY_VALUES // 1000} 000 values" in (ROOT / "docs/policies.md").read_text()
