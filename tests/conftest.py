@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import aiohttp
+import hypothesis
 import pytest
 
 from sealgate.adapters.clock import SystemClock
@@ -16,6 +17,10 @@ from sealgate.testing.gate import RunningGate, running_gate
 from sealgate.testing.images import Artifact
 from sealgate.testing.registry import LoggedRequest, MemoryRegistry
 from sealgate.testing.sigstore import OciObject, PrivateSigstore, SigningKey, bundle_object, simple_signing_object
+
+# What is tested is what holds, not how fast: a busy machine is no finding.
+hypothesis.settings.register_profile("anywhere", deadline=None)
+hypothesis.settings.load_profile("anywhere")
 
 KEY = SigningKey.generate("ecdsa-p256")
 OTHER_KEY = SigningKey.generate("ecdsa-p256")

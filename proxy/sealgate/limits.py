@@ -35,6 +35,7 @@ POLICY_FILES: Final = 1000  # ours
 
 # Evidence.
 CANDIDATES: Final = 100  # cosign's cap on signatures per image (GHSA-vfp6)
+REFERRERS_LISTED: Final = 1000  # ours: descriptors taken from the API; of these the likely ones are read first
 REFERRERS_PAGES: Final = 10  # ours: enough for CANDIDATES at ten a page
 SIGNATURE_BLOB_BYTES: Final = 4 * 1024 * 1024  # containers/image's cap on one signature
 CARRIER_BLOBS: Final = 101  # a config and CANDIDATES layers

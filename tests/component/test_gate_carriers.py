@@ -254,13 +254,20 @@ async def test_150_referrers_of_which_one_is_good_are_never_a_denial(world):
     assert len(world.registry.requests) < 350
 
 
-async def test_100_referrers_of_another_kind_do_not_hide_a_signature(world):
-    world.add("team/app", IMAGE, signed=False)
-    for seed in range(99):
-        junk = images.artifact([("text/plain", b"%d" % seed)], artifact_type="text/plain", subject=IMAGE)
-        world.registry.add_artifact("team/app", junk)
-    world.put("team/app", world.bundle(IMAGE))
-    assert (await world.client.pull("team/app", "1.0")).status == 200
+async def test_150_referrers_of_another_kind_do_not_hide_a_signature(plain_registry, gate_world):
+    """What says that it is a signature is read first; the word of a listing orders, and decides nothing."""
+    async with gate_world(plain_registry) as world:
+        world.add("team/app", IMAGE, signed=False)
+        good, listed = world.bundle(IMAGE), []
+        for seed in range(150):
+            junk = images.artifact([("text/plain", b"%d" % seed)], artifact_type="text/plain", subject=IMAGE)
+            listed.append(images.descriptor(junk.raw, junk.media_type) | {"artifactType": "text/plain"})
+            world.registry.add_artifact("team/app", junk)
+        world.put("team/app", good)
+        listed.append(images.descriptor(good.manifest, good.media_type))
+        index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": listed}
+        world.registry.add_manifest("team/app", json.dumps(index).encode(), str(index["mediaType"]), FALLBACK)
+        assert (await world.client.pull("team/app", "1.0")).status == 200
 
 
 async def test_1000_layers_at_the_signature_tag_are_a_doubt(world, reason):
@@ -301,3 +308,30 @@ async def test_a19_what_is_listed_as_a_referrer_and_is_about_something_else_is_n
     listed = fallback_index(IMAGE.digest, [OciObject(manifest=strayed.raw, media_type=strayed.media_type)])
     world.put("team/app", listed)
     assert (await world.client.pull("team/app", "1.0")).status == 403
+
+
+@pytest.mark.parametrize("about", [IMAGE, FOREIGN], ids=["the tag's", "the subject's"])
+async def test_a_carrier_whose_tag_and_subject_differ_is_malformed(world, reason, about):
+    carrier = images.artifact([(SIMPLE_SIGNING, payload(about.digest))], config=(OCI_CONFIG, b"{}"), subject=FOREIGN)
+    reply = await world.client.push("team/app", carrier, SIG)
+    assert (reply.status, reason(reply)) == (403, "carrier-malformed")
+
+
+async def test_a_carrier_that_is_read_for_too_long_is_a_doubt(world, reason, monkeypatch):
+    monkeypatch.setattr("sealgate.admission.carriers.CARRIER_SECONDS", 0.1)
+    carrier = world.signature(IMAGE.digest)
+    world.put("team/app", carrier)
+    world.registry.script("GET /v2/team/app/blobs/.*", Answer(status=404, delay=1), times=1)
+    reply = await world.client.pull("team/app", SIG)
+    assert (reply.status, reason(reply)) == (503, "upstream-unavailable")
+    assert (await world.client.pull("team/app", SIG)).status == 200
+
+
+async def test_150_other_referrers_in_the_api_do_not_hide_a_signature(world):
+    world.add("team/app", IMAGE, signed=False)
+    for seed in range(150):
+        junk = images.artifact([("text/plain", b"%d" % seed)], artifact_type="text/plain", subject=IMAGE)
+        world.registry.add_artifact("team/app", junk)
+    world.put("team/app", world.bundle(IMAGE))
+    reply = await world.client.pull("team/app", "1.0")
+    assert reply.status == 200, reply.body

@@ -19,7 +19,7 @@ from sealgate.errors import (
     UpstreamRefused,
     UpstreamUnavailable,
 )
-from sealgate.limits import CANDIDATES, MANIFEST_BYTES, REFERRERS_PAGES
+from sealgate.limits import MANIFEST_BYTES, REFERRERS_LISTED, REFERRERS_PAGES
 from sealgate.oci import media_types as mt
 from sealgate.oci.digest import Digest
 from sealgate.oci.reference import Repository, Tag
@@ -336,12 +336,12 @@ async def test_referrers_over_all_pages(at: Callable[[str], HttpUpstream]) -> No
         assert {entry.artifact_type for entry in page.descriptors} == {"text/note"}
 
 
-@pytest.mark.parametrize(("page", "most"), [(0, CANDIDATES), (3, 3 * REFERRERS_PAGES)], ids=["candidates", "pages"])
+@pytest.mark.parametrize(("page", "most"), [(0, REFERRERS_LISTED), (3, 3 * REFERRERS_PAGES)], ids=["listed", "pages"])
 async def test_referrers_past_a_bound_are_incomplete(page: int, most: int, at: Callable[[str], HttpUpstream]) -> None:
     async with MemoryRegistry(page=page) as registry:
         image, upstream = images.oci_image(), at(registry.url)
-        for n in range(CANDIDATES + 1):
-            note = images.artifact([("text/plain", bytes([n]))], subject=image)
+        for n in range(REFERRERS_LISTED + 1):
+            note = images.artifact([("text/plain", n.to_bytes(2))], subject=image)
             registry.add_artifact(str(REPO), note)
         found = await upstream.referrers(REPO, image.digest, ANYONE)
         assert (found.supported, found.complete, len(found.descriptors)) == (True, False, most)

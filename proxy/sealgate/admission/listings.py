@@ -1,7 +1,9 @@
 """Which manifests list a blob or a child: where to look for an admission, never an admission itself.
 
 Anybody who may push can have manifests recorded that list somebody else's layers, more than are ever asked
-(`LISTING_MANIFESTS`). So those that were admitted are asked first: junk never displaces them (design section 5).
+(`LISTING_MANIFESTS`). So those that were admitted are asked first: junk never displaces them (design section 5). The
+store keeps over restarts which ever were; which was the last one for a digest is kept here, for many of them may share
+a base layer under policies that have changed since.
 """
 
 from collections import OrderedDict
@@ -45,7 +47,7 @@ class Listings:
         children: frozenset[Digest] = frozenset()
         if covers and not isinstance(manifest, ImageManifest):
             children = frozenset(entry.digest for entry in manifest.manifests)
-        await self._store.record_manifest(repository, digest, blobs=blobs, children=children)
+        await self._store.record_manifest(repository, digest, blobs=blobs, children=children, admitted=admitted)
         if admitted:
             for listed in blobs | children:
                 self._admitted[repository, listed] = digest

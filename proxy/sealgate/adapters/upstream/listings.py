@@ -6,7 +6,13 @@ from urllib.parse import parse_qs, urlencode
 from sealgate.adapters.upstream.answers import expect, media_type, next_page, read_whole
 from sealgate.adapters.upstream.calls import Calls
 from sealgate.errors import JsonMalformed, Malformed, ManifestMalformed, ReferenceMalformed, TooLarge, UpstreamRefused
-from sealgate.limits import CANDIDATES, CURSOR_CHARACTERS, LISTING_PAGE_BYTES, REFERRERS_PAGE_BYTES, REFERRERS_PAGES
+from sealgate.limits import (
+    CURSOR_CHARACTERS,
+    LISTING_PAGE_BYTES,
+    REFERRERS_LISTED,
+    REFERRERS_PAGE_BYTES,
+    REFERRERS_PAGES,
+)
 from sealgate.oci import strict_json
 from sealgate.oci.digest import Digest
 from sealgate.oci.manifest import Descriptor, Index, parse_manifest
@@ -37,12 +43,12 @@ class ListingCalls(Calls):
                 after = next_page(links, self._origin, path)
             except (TooLarge, Malformed):
                 break
-            if len(found) > CANDIDATES:
+            if len(found) > REFERRERS_LISTED:
                 break
             if after is None:
                 return ReferrersPage(supported=True, descriptors=tuple(found))
             following = after
-        return ReferrersPage(supported=True, descriptors=tuple(found[:CANDIDATES]), complete=False)
+        return ReferrersPage(supported=True, descriptors=tuple(found[:REFERRERS_LISTED]), complete=False)
 
     async def _referrers_page(self, path: str, access: Access) -> tuple[tuple[Descriptor, ...], list[str]] | None:
         """One page and its `Link` headers; None when this registry does not answer with an index."""
