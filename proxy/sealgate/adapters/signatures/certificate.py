@@ -105,18 +105,25 @@ def _identity(certificate: x509.Certificate) -> str:
     except x509.ExtensionNotFound:
         names = []
     match names:
-        case [x509.RFC822Name(value=str(identity)) | x509.UniformResourceIdentifier(value=str(identity))] if identity:
-            return identity
+        case [x509.RFC822Name(value=str(name)) | x509.UniformResourceIdentifier(value=str(name))]:
+            identity = name
         case [x509.OtherName(type_id=kind, value=bytes(der))] if kind.dotted_string == _USER_NAME:
-            return _utf8_string(der)
-    text = "its certificate does not name exactly one e-mail address, URI or user"
-    raise Rejected(Reason.CERTIFICATE_INVALID, text)
+            identity = _utf8_string(der)
+        case _:
+            identity = ""
+    if not identity:
+        text = "its certificate does not name exactly one e-mail address, URI or user"
+        raise Rejected(Reason.CERTIFICATE_INVALID, text)
+    return identity
 
 
 def _issuer(extensions: Mapping[str, bytes]) -> str:
     """The OIDC issuer on whose word the certificate was issued; where two extensions name it, they agree."""
-    found = {_utf8_string(extensions[oid]) for oid in (_ISSUER_V2,) if oid in extensions}
-    found |= {_text(extensions[oid]) for oid in (_ISSUER_V1,) if oid in extensions}
+    found: set[str] = set()
+    if _ISSUER_V1 in extensions:
+        found.add(_text(extensions[_ISSUER_V1]))
+    if _ISSUER_V2 in extensions:
+        found.add(_utf8_string(extensions[_ISSUER_V2]))
     if len(found) != 1 or "" in found:
         raise Rejected(Reason.CERTIFICATE_INVALID, "its certificate does not name one OIDC issuer")
     return found.pop()

@@ -128,6 +128,7 @@ def test_a_user_name_is_an_identity(judge: Any, private_sigstore: PrivateSigstor
         [x509.UniformResourceIdentifier("")],
         [x509.OtherName(FOREIGN, der.utf8("dev"))],
         [x509.OtherName(USER_NAME, der.octets(b"dev"))],
+        [x509.OtherName(USER_NAME, der.utf8(""))],
     ],
     ids=str,
 )
@@ -187,13 +188,17 @@ def test_a_certificate_is_for_signing_code(
     assert_rejected(verdict, Reason.CERTIFICATE_INVALID, "code")
 
 
-@pytest.mark.parametrize("content", [b"junk", b"\x30\x00", b"\x30" * CERTIFICATE_BYTES * 2])
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [(b"junk", "read"), (b"\x30\x00", "read"), (b"\x30" * (CERTIFICATE_BYTES + 1), "bytes")],
+    ids=["junk", "empty", "large"],
+)
 def test_a_certificate_that_cannot_be_read_is_invalid(
-    judge: Any, private_sigstore: PrivateSigstore, signer: CertifiedKey, content: bytes
+    judge: Any, private_sigstore: PrivateSigstore, signer: CertifiedKey, content: bytes, told: str
 ) -> None:
     bundle = private_sigstore.bundle(judge.subject, signer)
     bundle["verificationMaterial"]["certificate"]["rawBytes"] = b64(content)
-    assert_rejected(judge.bundle(bundle), Reason.CERTIFICATE_INVALID)
+    assert_rejected(judge.bundle(bundle), Reason.CERTIFICATE_INVALID, told)
 
 
 # --- chain, SCT and windows -------------------------------------------------------------------------------------------

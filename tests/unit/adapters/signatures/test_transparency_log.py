@@ -95,6 +95,36 @@ def test_a_proof_fits_its_tree(size: int, index: int, stated: int, extra: int) -
         assert hashes == path
 
 
+@pytest.mark.parametrize(
+    ("place", "size", "stated_place", "stated_size"),
+    [
+        (0, 1, 0, 5),  # a path that ends below the root of a tree of that size
+        (1, 2, 0, 1),  # one that goes on above it
+    ],
+)
+def test_a_path_has_the_length_that_its_tree_asks_for(
+    place: int, size: int, stated_place: int, stated_size: int
+) -> None:
+    """Even where the log signs a root of that size."""
+    log = TransparencyLog(key=LOG.key)
+    log.bodies = [b"leaf %d" % number for number in range(size)]
+    root = merkle.root_hash(log.bodies)
+    proof = {
+        "logIndex": stated_place,
+        "treeSize": stated_size,
+        "rootHash": b64(root),
+        "hashes": [b64(node) for node in merkle.inclusion_path(place, log.bodies)],
+        "checkpoint": {"envelope": log.checkpoint(root, stated_size)},
+    }
+    refused(proven_by(proof, log.bodies[place]), Reason.LOG_PROOF_INVALID)
+
+
+@pytest.mark.parametrize("number", [-1, "-1", "01", "+1", " 1", "\u0661", "", 1.0, True, "9" * 19, [], {}])
+def test_a_number_is_a_number(number: object) -> None:
+    with pytest.raises(PayloadMalformed, match="logIndex is not a number"):
+        parse_entry({**entry(), "logIndex": number})
+
+
 def test_a_proof_has_a_bound() -> None:
     document = entry()
     document["inclusionProof"]["hashes"] = [b64(bytes(32))] * (PROOF_HASHES + 1)
