@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cryptography import x509
@@ -100,7 +99,8 @@ def certify(private_sigstore: PrivateSigstore) -> Callable[..., CertifiedKey]:
         signs_certificates: bool = False,
         key: SigningKey | None = None,
         scts: int = 1,
-        **other: Any,
+        sct: x509.ExtensionType | None = None,
+        more: Sequence[x509.ExtensionType] = (),
     ) -> CertifiedKey:
         world, key = private_sigstore, key or SigningKey.generate()
         issuing = world.authority.intermediate
@@ -122,11 +122,13 @@ def certify(private_sigstore: PrivateSigstore) -> Callable[..., CertifiedKey]:
         for number, value in fulcio.items():
             oid = ObjectIdentifier(f"1.3.6.1.4.1.57264.1.{number}")
             builder = builder.add_extension(x509.UnrecognizedExtension(oid, value), critical=False)
+        for extension in more:
+            builder = builder.add_extension(extension, critical=False)
         authority = world.authority.intermediate_key
         if scts:
             draft = builder.sign(authority.private, hashes.SHA384()).tbs_certificate_bytes
             promises = [world.ct_logs[0].promise(draft, authority.key_id, world.now) for _ in range(scts)]
-            builder = builder.add_extension(other.get("sct") or sct_extension(promises), critical=False)
+            builder = builder.add_extension(sct or sct_extension(promises), critical=False)
         return CertifiedKey(key, builder.sign(authority.private, hashes.SHA384()), world.authority.chain)
 
     return certify

@@ -1,6 +1,7 @@
 """Bundles v0.3 with a managed key."""
 
 import base64
+import hashlib
 import json
 from typing import Any
 
@@ -197,6 +198,9 @@ def test_a_timestamp_in_the_place_of_a_log_entry_is_not_supported_yet(
 ) -> None:
     bundle = private_sigstore.bundle(judge.subject, key, logged=False, timestamped=True)
     assert_rejected(judge.bundle(bundle, key), Reason.PAYLOAD_TYPE_UNKNOWN, "not supported yet")
+    for nothing in (None, {}, {"rfc3161Timestamps": []}, {"rfc3161Timestamps": None}):
+        bundle["verificationMaterial"]["timestampVerificationData"] = nothing
+        assert judge.bundle(bundle, key).log is LogProof.NONE
     bundle = private_sigstore.bundle(judge.subject, key, timestamped=True)
     assert judge.bundle(bundle, key).signed_at == (private_sigstore.now,)
 
@@ -211,11 +215,25 @@ def test_what_is_too_large_is_refused_unread(judge: Any, private_sigstore: Priva
 def test_a_log_entry_of_another_kind_is_not_that_of_this_signature(
     judge: Any, private_sigstore: PrivateSigstore, key: SigningKey
 ) -> None:
-    bundle = private_sigstore.bundle(judge.subject, key, logged=False)
-    for body in ({"apiVersion": "0.0.2", "kind": "intoto", "spec": {}}, {"apiVersion": "0.0.2", "kind": "dsse"}):
-        entry = private_sigstore.log.append({**body, "spec": {}}, private_sigstore.now)
+    bundle = private_sigstore.bundle(judge.subject, key)
+    body = json.loads(base64.b64decode(entry_of(bundle)["canonicalizedBody"]))
+    for other in ({"kind": "intoto"}, {"kind": "hashedrekord"}, {"apiVersion": "0.0.2"}):
+        entry = private_sigstore.log.append({**body, **other}, private_sigstore.now)
         bundle["verificationMaterial"]["tlogEntries"] = [entry]
         assert_rejected(judge.bundle(bundle, key), Reason.LOG_ENTRY_MISMATCH, "kind")
+
+
+def test_a_log_entry_names_content_by_a_hash_that_nobody_can_forge(
+    judge: Any, private_sigstore: PrivateSigstore, key: SigningKey
+) -> None:
+    bundle = private_sigstore.bundle(judge.subject, key)
+    payload = base64.b64decode(bundle["dsseEnvelope"]["payload"])
+    body = json.loads(base64.b64decode(entry_of(bundle)["canonicalizedBody"]))
+    for name, accepted in (("sha256", True), ("sha384", True), ("sha512", True), ("sha1", False), ("md5", False)):
+        body["spec"]["payloadHash"] = {"algorithm": name, "value": hashlib.new(name, payload).hexdigest()}
+        bundle["verificationMaterial"]["tlogEntries"] = [private_sigstore.log.append(body, private_sigstore.now)]
+        verdict = judge.bundle(bundle, key)
+        assert isinstance(verdict, VerifiedSignature) is accepted
 
 
 def test_a_predicate_is_a_cosign_signatures_own(judge: Any, private_sigstore: PrivateSigstore, key: SigningKey) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
+from sigstore.verify import Verifier
 
 from sealgate.adapters.signatures.trusted_roots import TrustedRootFile
 from sealgate.adapters.signatures.verifier import SigstoreVerifier
@@ -201,6 +202,14 @@ def test_a_certificate_that_cannot_be_read_is_invalid(
     assert_rejected(judge.bundle(bundle), Reason.CERTIFICATE_INVALID, told)
 
 
+def test_a_certificate_with_a_part_that_cannot_be_read_is_invalid(
+    judge: Any, private_sigstore: PrivateSigstore, certify: Certify
+) -> None:
+    junk = x509.UnrecognizedExtension(x509.ExtensionOID.NAME_CONSTRAINTS, b"junk")
+    verdict = judge.bundle(private_sigstore.bundle(judge.subject, certify(more=[junk])))
+    assert_rejected(verdict, Reason.CERTIFICATE_INVALID, "cannot be read")
+
+
 # --- chain, SCT and windows -------------------------------------------------------------------------------------------
 
 
@@ -317,9 +326,45 @@ def test_sigstore_python_has_the_last_word(judge: Any, private_sigstore: Private
     bundle = private_sigstore.bundle(judge.subject, signer, timestamped=True)
     verdict = judge.with_root(lambda root: root.pop("timestampAuthorities")).bundle(bundle)
     assert_rejected(verdict, Reason.SIGNATURE_INVALID, "sigstore-python")
+    (timestamp,) = bundle["verificationMaterial"]["timestampVerificationData"]["rfc3161Timestamps"]
+    empty = der.sequence(der.sequence(der.integer(0)))  # granted, and no token
+    for response in (b"junk", empty):
+        timestamp["signedTimestamp"] = b64(response)
+        assert_rejected(judge.bundle(bundle), Reason.SIGNATURE_INVALID, "sigstore-python")
     bundle = private_sigstore.bundle(judge.subject, signer)
     bundle["surprise"] = True
     assert_rejected(judge.bundle(bundle), Reason.SIGNATURE_INVALID, "sigstore-python")
+
+
+def test_what_sigstore_python_verified_is_what_we_read(
+    judge: Any,
+    private_sigstore: PrivateSigstore,
+    signer: CertifiedKey,
+    certify: Certify,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The same certificate and the same envelope, or nothing: two readings of one bundle are how a gate is fooled."""
+    bundle, other = private_sigstore.bundle(judge.subject, signer), certify()
+    envelope = (bundle["dsseEnvelope"]["payloadType"], base64.b64decode(bundle["dsseEnvelope"]["payload"]))
+    for shown, content, reason in (
+        (signer, envelope, None),
+        (other, envelope, Reason.CERTIFICATE_INVALID),
+        (None, envelope, Reason.CERTIFICATE_INVALID),
+        (signer, (envelope[0], b"other"), Reason.SIGNATURE_INVALID),
+        (signer, ("other", envelope[1]), Reason.SIGNATURE_INVALID),
+    ):
+
+        def read(_: object, __: object, policy: Any, by: Any = shown, content: Any = content) -> object:
+            if by is not None:
+                policy.verify(by.certificate)
+            return content
+
+        monkeypatch.setattr(Verifier, "verify_dsse", read)
+        verdict = judge.bundle(bundle)
+        if reason is None:
+            assert isinstance(verdict, VerifiedSignature)
+        else:
+            assert_rejected(verdict, reason, "two ways")
 
 
 # --- the real one -----------------------------------------------------------------------------------------------------

@@ -184,6 +184,14 @@ def test_a_time_past_all_calendars_is_to_come() -> None:
     refused(document, Reason.SIGNED_IN_THE_FUTURE)
 
 
+def test_a_log_is_known_by_its_id() -> None:
+    """Also where its key did sign: what a log is called is part of what is claimed."""
+    document = entry()
+    document["logId"]["keyId"] = b64(bytes(32))
+    del document["inclusionPromise"]
+    refused(document, Reason.LOG_CHECKPOINT_INVALID)
+
+
 def test_an_entry_that_nothing_proves_is_none() -> None:
     document = entry()
     del document["inclusionPromise"], document["inclusionProof"]
