@@ -1,0 +1,11 @@
+"""The settings of one gate: from `sealgate.yaml`, variables and flags, checked whole before anything is built.
+
+`model` is what comes out, `given` what was said and by whom, and a module for each section reads it; `read` puts it all
+together.
+"""
+
+from sealgate.settings.model import KeySettings as KeySettings
+from sealgate.settings.model import Overrides as Overrides
+from sealgate.settings.model import Settings as Settings
+from sealgate.settings.model import UpstreamSettings as UpstreamSettings
+from sealgate.settings.read import read_settings as read_settings

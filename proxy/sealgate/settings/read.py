@@ -1,0 +1,114 @@
+"""All sections together: what the file, the variables and the flags come to, or all that is wrong with them."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from sealgate.errors import ConfigurationInvalid
+from sealgate.limits import ADMIT_TTL_MOST_SECONDS, ADMIT_TTL_SECONDS
+from sealgate.policy import schema, strict_yaml
+from sealgate.policy.model import Unmatched
+from sealgate.policy.problems import did_you_mean
+from sealgate.settings.given import Given
+from sealgate.settings.model import KeySettings, Overrides, Settings
+from sealgate.settings.network import address_of
+from sealgate.settings.trusted_roots import read_trusted_root
+from sealgate.settings.upstreams import read_upstream
+
+_LATER: Final = ("tls", "auth", "access")
+_NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
+
+
+def read_settings(
+    file: str, raw: bytes | None, *, flags: Overrides, variables: Mapping[str, str], folder: Path
+) -> Settings:
+    """Put together what the file, the variables and the flags say; flags win over variables, variables over the file.
+
+    Args:
+        file: the file's name, for messages.
+        raw: its content; None when there is none.
+        flags: the command line's.
+        variables: the environment; `SEALGATE_LISTEN`, `SEALGATE_UPSTREAM` and so on, named as the flags are.
+        folder: what relative paths of the file are relative to; those of flags and variables, to where it is run.
+
+    Raises:
+        ConfigurationInvalid: with every problem that was found.
+    """
+    document = strict_yaml.read(file, raw) if raw is not None else strict_yaml.Document(file, data={})
+    schema.check(document, "settings")
+    given = Given(document, folder)
+    given.override(flags, variables)
+    for name in _LATER:
+        if given.value(name, None) is not None:
+            given.refuse((name,), f"{name} is not supported yet", "leave it out")
+    host, port = _listen(given)
+    upstream = read_upstream(given)
+    policies = tuple(given.path("policies", text) for text in given.value("policies", ()))
+    if not policies and given.whole:
+        given.refuse((), "no policies are named", "give policies: in the settings, or --policies")
+    unmatched = _unmatched(given)
+    trusted_root, state = read_trusted_root(given), _state(given)
+    log = given.value("decision_log", "-")
+    public_url = given.origin(("public_url",), given.value("public_url", ""))
+    admit_ttl = _admit_ttl(given)
+    if given.problems or upstream is None:
+        raise ConfigurationInvalid(*(str(problem) for problem in given.problems))
+    return Settings(
+        host=host,
+        port=port,
+        public_url=public_url,
+        upstream=upstream,
+        policies=policies,
+        unmatched=unmatched,
+        trusted_root=trusted_root,
+        keys={name: _key(given, entry) for name, entry in given.value("keys", {}).items()},
+        state=state,
+        decision_log=None if log == "-" else given.path("decision_log", log),
+        admit_ttl=admit_ttl,
+    )
+
+
+def _listen(given: Given) -> tuple[str, int]:
+    text: str = given.value("listen", "127.0.0.1:8080")
+    found = address_of(text)
+    if found is None:
+        given.refuse(("listen",), f"{text} is not HOST:PORT", "as in 0.0.0.0:8080 or [::1]:8080")
+        return "", 0
+    return found
+
+
+def _unmatched(given: Given) -> Unmatched:
+    text: str = given.value("unmatched", "deny")
+    if text in set(Unmatched):
+        return Unmatched(text)
+    given.refuse(("unmatched",), f"{text} is not one of deny, warn, admit", did_you_mean(text, set(Unmatched)))
+    return Unmatched.DENY
+
+
+def _state(given: Given) -> Path | None:
+    """The SQLite file. What follows `sqlite://` is a path from the root, as the settings' documentation has it."""
+    text: str = given.value("state", "memory")
+    name = text.removeprefix("sqlite://").lstrip("/")
+    if text == "memory":
+        return None
+    if text.startswith("sqlite:///") and name:
+        return Path("/") / name
+    later = text.startswith("postgresql")
+    told = "postgresql is not supported yet" if later else f"{text} is neither memory nor sqlite:///PATH"
+    given.refuse(("state",), told, "as in sqlite:///var/lib/sealgate/state.db")
+    return None
+
+
+def _admit_ttl(given: Given) -> float:
+    text = str(given.value("admit_ttl", int(ADMIT_TTL_SECONDS)))
+    if _NUMBER.fullmatch(text) and int(text) <= ADMIT_TTL_MOST_SECONDS:
+        return float(text)
+    given.refuse(("admit_ttl",), f"{text} is not a number of seconds from 1 to {ADMIT_TTL_MOST_SECONDS}")
+    return 0
+
+
+def _key(given: Given, entry: str | Mapping[str, str]) -> KeySettings:
+    if isinstance(entry, str):
+        return KeySettings(public_key=given.path("keys", entry))
+    return KeySettings(public_key=given.path("keys", entry["public_key"]), sign_with=entry.get("sign_with", ""))
