@@ -8,7 +8,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check clients oracle bench lock clean
+.PHONY: help setup demo test check clients oracle mutants bench lock clean
 
 help: ## list the targets
 	@awk -F ': |## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$3}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ clients: setup ## the gate with real clients in front of a real registry; instal
 oracle: setup ## another implementation of Sigstore judges what sealgate.testing signs (needs npm)
 	cd tests/oracle && npm ci --ignore-scripts
 	$(BIN)/python -m pytest tests/oracle $(ARGS)
+
+mutants: setup ## take each check of the verifier and of decide() out, one at a time: a test must fail (minutes)
+	$(BIN)/python tests/mutants/run.py $(ARGS)
 
 bench: setup ## the gate beside the registry alone and nginx before it, as ratios of one run
 	$(BIN)/python tests/bench/run.py $(ARGS)
