@@ -11,6 +11,9 @@ SealgateError
 ├── TooLarge                   past a bound of `limits`
 ├── ContentMismatch            bytes that do not have the digest or size they were asked for by
 ├── StateUnavailable           the state store cannot be read or written
+├── LogUnavailable             a transparency log did not answer with what was asked of it
+├── AuthenticationUnavailable  who a caller is cannot be checked just now
+├── RightMissing               a caller has no right to what it asks for
 └── UpstreamError
     ├── UpstreamUnavailable    no answer, or none that can be used
     └── UpstreamRefused        the upstream's own 4xx: its status, challenge and errors
@@ -69,6 +72,18 @@ class ContentMismatch(SealgateError):
 
 class StateUnavailable(SealgateError):
     """The state store cannot be read or written."""
+
+
+class AuthenticationUnavailable(SealgateError):
+    """Who a caller is cannot be checked just now: the file or the issuer that says so cannot be read."""
+
+
+class RightMissing(SealgateError):
+    """A caller has no right to what it asks for (design section 4, `access:`)."""
+
+
+class LogUnavailable(SealgateError):
+    """A transparency log did not answer, or not with a proof that verifies."""
 
 
 class UpstreamError(SealgateError):

@@ -45,7 +45,7 @@ ADMITTED_LISTINGS_IN_MEMORY: Final = 50_000  # ours: blobs and children, each wi
 CARRIERS_IN_MEMORY: Final = 20_000  # ours: manifests known to be carriers, about 300 bytes each
 CARRIER_SECONDS: Final = 30.0  # ours: to read all blobs of one carrier; past it the answer is undetermined
 LISTING_MANIFESTS: Final = 64  # ours: manifests of a repository asked whether they admit one blob
-DISCOVERIES: Final = 16  # ours: evidence gatherings at a time over the whole gate
+DISCOVERIES: Final = 16  # ours: evidence gatherings at a time, for each registry
 DISCOVERY_FETCHES: Final = 8  # ours: requests to the upstream at a time for one digest's evidence
 DISCOVERY_SECONDS: Final = 30.0  # ours: past it the answer is undetermined
 VERIFICATION_THREADS: Final = 2  # measured: more gain nothing (the verifier holds the GIL for most of its time)
@@ -56,11 +56,33 @@ BUNDLE_BYTES: Final = 256 * 1024  # ours: a signature's bundle takes 5 to 20 KiB
 SIGNED_PAYLOAD_BYTES: Final = 128 * 1024  # ours: a signature's payload takes under 1 KiB, its annotations apart
 LOG_ENTRY_BYTES: Final = 64 * 1024  # ours: cosign's annotation takes 1 to 5 KiB
 CERTIFICATE_BYTES: Final = 32 * 1024  # ours: Fulcio's take 1 to 3 KiB
+CHECKPOINT_CHARACTERS: Final = 16 * 1024  # ours: Rekor's take 200, each witness adds 200
+CHECKPOINT_SIGNATURES: Final = 32  # ours: the log's and its witnesses'
+CHAIN_CERTIFICATES: Final = 6  # ours: from a leaf to its root; Fulcio's and the timestamp authorities' have 2 or 3
+LOG_ENTRIES: Final = 8  # ours: of one signature; cosign writes one, sigstore-go reads at most 32
+TIMESTAMPS: Final = 8  # ours: the same; each takes 2 ms
+TIMESTAMP_BYTES: Final = 16 * 1024  # ours: a TimeStampResp takes 1 to 6 KiB
+SCTS: Final = 8  # ours: of one certificate; Fulcio's have one
+LOG_ANSWER_BYTES: Final = 512 * 1024  # ours: Rekor's take 5 to 20 KiB, and with a stored attestation 140 more
+LOG_SECONDS: Final = 10.0  # ours: one answer of a log whole, however it drips
+LOG_FETCHES: Final = 4  # ours: requests to logs at a time over the whole gate
+LOG_PROOFS_IN_MEMORY: Final = 20_000  # ours: entries that a log has proven, about 300 bytes each
 PROOF_HASHES: Final = 64  # an inclusion proof in a tree of 2^64 entries (RFC 9162 section 2.1.3)
 RSA_LEAST_BITS: Final = 2048  # attacks A32; NIST SP 800-131A
 RSA_MOST_BITS: Final = 8192  # ours: what is larger takes too long to verify
 RSA_LEAST_EXPONENT: Final = 65537  # FIPS 186-5 section 5.1, as the next; what is smaller has been forged
 RSA_EXPONENT_BITS: Final = 256
+
+# Trusted roots.
+TRUSTED_ROOT_REFRESH_SECONDS: Final = 6 * 3600.0  # ours: a key that a Sigstore retires is out of use within a day
+TRUSTED_ROOT_RETRY_SECONDS: Final = 60.0  # ours: after a failure; doubled up to the above
+TUF_SECONDS: Final = 60.0  # ours: one refresh whole, however it drips (attacks A28)
+TUF_READ_SECONDS: Final = 10.0  # ours: without a byte, of one refresh
+TUF_METADATA_BYTES: Final = 1024 * 1024  # ours: one metadata file; Sigstore's take under 20 KiB
+TUF_ROOT_ROTATIONS: Final = 64  # ours: new root.json taken in one refresh; Sigstore makes two or three a year
+
+# Commands.
+FILE_IN_MEMORY_BYTES: Final = 64 * 1024 * 1024  # ours: of a file for `verify-bundle`; what is larger is hashed only
 
 # Decisions.
 ADMIT_TTL_SECONDS: Final = 3600.0  # design section 5: default of `admit_ttl`
@@ -81,6 +103,7 @@ SAVES_PER_PRUNE: Final = 256  # ours: every so many decisions saved, those that 
 # Upstream.
 CONNECT_SECONDS: Final = 5.0  # attacks F2
 FIRST_BYTE_SECONDS: Final = 30.0  # attacks F2
+NAME_FAILURE_SECONDS: Final = 5.0  # ours: a host name that did not resolve is not looked up again (attacks F25)
 IDLE_READ_SECONDS: Final = 60.0  # attacks F2; a blob has no bound in all
 DOCUMENT_SECONDS: Final = 60.0  # ours: a manifest, listing, signature blob or error body whole, however it drips
 UPLOAD_ANSWER_SECONDS: Final = 300.0  # ours: registries on object storage copy a blob before they answer its last PUT
@@ -104,8 +127,45 @@ HEADERS: Final = 128  # aiohttp's own bound
 ACCEPTED_TYPES: Final = 64  # ours: Docker names 8
 CALLER_CHARACTERS: Final = 200  # ours: of a User-Agent or user name, in the decision log
 WARNINGS: Final = 4  # ours: clients print each of them
-KEEPALIVE_SECONDS: Final = 75.0  # nginx's; also bounds how long a request's head may take (attacks F17)
+KEEPALIVE_SECONDS: Final = 75.0  # nginx's: how long a connection may rest between two requests
+HEAD_SECONDS: Final = 15.0  # attacks F17: for a TLS handshake, and for the head of a request
+CONNECTIONS: Final = 10_000  # attacks F16: open at a time; measured there: 10k idle ones take 52 MiB
+TLS_LOOK_SECONDS: Final = 10.0  # ours: how soon a new certificate is taken
 LINGER_SECONDS: Final = 5.0  # nginx's: how long a refused upload is read on, so that the client sees the answer
 STALLED_CLIENT_SECONDS: Final = 120.0  # ours: a reader that takes nothing for so long is gone (attacks F17)
 RECEIVE_BYTES: Final = 256 * 1024  # measured: what one read of asyncio's transport brings at most
 CUT_SECONDS: Final = 0.5  # ours: how long a handler has to end after the grace is over
+
+# Clients of the gate.
+CREDENTIAL_FILE_SECONDS: Final = 1.0  # ours: how long after a change of a password file the old one may still count
+HTPASSWD_USERS: Final = 10_000  # ours
+BCRYPT_MOST_COST: Final = 14  # ours: about a second of one core for each new password
+BCRYPT_PASSWORD_BYTES: Final = 72  # bcrypt looks at no more; what is longer is refused, not cut
+PASSWORD_THREADS: Final = 2  # ours: passwords checked at a time
+PASSWORDS_WAITING: Final = 64  # ours: further ones are 503 (a flood of wrong passwords must not fill the memory)
+PASSWORDS_IN_MEMORY: Final = 1024  # ours: verified ones, as keyed hashes
+PASSWORD_SECONDS: Final = 300.0  # ours: how long one is remembered at most
+IDENTITY_CHARACTERS: Final = 200  # ours: a user name or group; Kubernetes' service accounts take at most 150
+IDENTITY_GROUPS: Final = 200  # ours: of one token (Azure's own bound)
+IDENTITY_TOKEN_BYTES: Final = 12 * 1024  # ours: sealed and in base64 it must still fit into a header field
+TOKEN_LEEWAY_SECONDS: Final = 30.0  # ours: how far an issuer's clock may be off
+KEY_SET_BYTES: Final = 256 * 1024  # ours: one JWKS or discovery document
+KEY_SET_KEYS: Final = 64  # ours
+KEY_SET_SECONDS: Final = 600.0  # ours: how long a fetched JWKS is used without asking again
+KEY_SET_STALE_SECONDS: Final = 3600.0  # ours: how long it is used when asking fails
+KEY_SET_RETRY_SECONDS: Final = 30.0  # ours: between two fetches, whatever keys tokens name
+ISSUER_SECONDS: Final = 10.0  # ours: one document of an issuer whole
+GATE_TOKEN_SECONDS: Final = 300  # ours: a token of the gate's own; what it stands for is checked each time it is used
+TOKEN_SCOPES: Final = 8  # ours: of one token request; clients ask for one, for two when they mount
+
+# Credentials of the gate.
+TOKEN_ANSWER_BYTES: Final = 64 * 1024  # ours: a token server's answer; tokens themselves end at HEADER_FIELD_BYTES
+TOKEN_LEAST_SECONDS: Final = 60  # distribution's token specification: what `expires_in` is when it is not said
+TOKEN_MOST_SECONDS: Final = 3600  # ours: no token is used longer, whatever its server says
+TOKEN_MARGIN_SECONDS: Final = 10.0  # ours: a token is not used for the last seconds of its time
+TOKENS_IN_MEMORY: Final = 10_000  # ours: under 16 KiB each, mostly 2
+TOKEN_SERVERS: Final = 4  # ours: of one upstream; there is one
+REFRESH_TOKEN_CHARACTERS: Final = 8192  # ours: an identity token of a Docker configuration
+CREDENTIAL_HELPER_SECONDS: Final = 10.0  # ours: one run of a docker-credential-* program
+CREDENTIAL_HELPER_BYTES: Final = 64 * 1024  # ours: what it may print
+CREDENTIAL_SECONDS: Final = 300.0  # ours: how long what it said is used; ECR's last 12 hours, GCR's one

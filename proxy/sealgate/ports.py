@@ -1,17 +1,20 @@
 """What the core needs from outside, as protocols, with what each may raise. `adapters/` implements them."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 from sealgate.evidence.keys import PublicKey
-from sealgate.evidence.signature import Candidate, RejectedCandidate, VerifiedSignature
+from sealgate.evidence.signature import Candidate, LoggedEntry, RejectedCandidate, VerifiedSignature
 from sealgate.oci.digest import Digest
 from sealgate.oci.manifest import Descriptor
+from sealgate.oci.naming import DEFAULT
 from sealgate.oci.reference import Reference, Repository, Tag
+from sealgate.policy.access import Right
 from sealgate.policy.decision import Decision
+from sealgate.policy.identity import Identity
 from sealgate.policy.model import Operation
 from sealgate.policy.record import Caller as Caller
 from sealgate.policy.record import DecisionRecord as DecisionRecord
@@ -29,9 +32,20 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """With whose right the upstream is asked: the client's own `Authorization`, passed through and never shown."""
+    """With whose right the upstream is asked: the client's own `Authorization`, passed through and never shown.
+
+    Args:
+        authorization: the header's value.
+        upstream: the one registry, by its name in the settings, that it is for.
+        by_gate: whether the gate asks for itself: the client's credentials are not for this upstream, and its challenge
+            is not for the client.
+        warned: told the text of each `Warning` in the upstream's answers (distribution-spec 1.1, "Warnings").
+    """
 
     authorization: str | None = field(default=None, repr=False)
+    upstream: str = DEFAULT
+    by_gate: bool = False
+    warned: Callable[[str], None] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,17 +59,23 @@ class FetchedManifest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlobHead:
-    """What the upstream says of a blob it has."""
+    """What the upstream says of a blob it has; `digest` is what it calls it by."""
 
     size: int
     content_type: str
+    digest: Digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ByteRange:
-    """One range of bytes of a request (RFC 9110 section 14.1.2), both ends included; `last` None is to the end."""
+    """One range of bytes of a request (RFC 9110 section 14.1.2), both ends included.
 
-    first: int
+    Args:
+        first: where it begins; None for the last so many bytes.
+        last: where it ends, None being the end of the blob; without `first`, how many bytes.
+    """
+
+    first: int | None
     last: int | None
 
 
@@ -65,15 +85,24 @@ class BlobStream:
 
     Args:
         status: 200, or 206 for a range.
+        digest: what the upstream calls the blob by: as it was asked for, or by another algorithm.
         size: how many bytes come.
         content_range: the upstream's `Content-Range`, when `status` is 206, rebuilt from its numbers.
         chunks: the bytes; iterating raises `UpstreamUnavailable` when they end early or stop coming.
     """
 
     status: int
+    digest: Digest
     size: int
     content_range: str
     chunks: AsyncIterator[bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlobRedirect:
+    """Where a blob is: a URL on another host, for the client to follow and to check the digest of what it gets."""
+
+    location: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +136,14 @@ class TagPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogPage:
+    """One page of the repositories of a registry; `last` is where the next one begins, None at the end."""
+
+    repositories: tuple[Repository, ...]
+    last: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReferrersPage:
     """The referrers of a digest, from the API, over all its pages.
 
@@ -121,18 +158,11 @@ class ReferrersPage:
 
 
 class Upstream(Protocol):
-    """The registry behind the gate.
+    """The registries behind the gate, asked by canonical names.
 
     Every method may raise `UpstreamUnavailable` (no usable answer) and `UpstreamRefused` (its own 4xx: 404 is one).
     Each asks with the given access, and only at the configured origin.
     """
-
-    @property
-    def name(self) -> str:
-        """What the settings call it."""
-
-    async def ping(self, access: Access) -> None:
-        """`GET /v2/`."""
 
     async def manifest(
         self, repository: Repository, reference: Reference, accept: Sequence[str], access: Access
@@ -159,8 +189,8 @@ class Upstream(Protocol):
 
     def blob(
         self, repository: Repository, digest: Digest, wanted: ByteRange | None, access: Access
-    ) -> AbstractAsyncContextManager[BlobStream]:
-        """A blob, streamed; leaving the context ends the transfer."""
+    ) -> AbstractAsyncContextManager[BlobStream | BlobRedirect]:
+        """A blob, streamed; leaving the context ends the transfer. Or where it is, if clients are to go there."""
 
     async def put_manifest(
         self,
@@ -176,8 +206,32 @@ class Upstream(Protocol):
             ManifestMalformed: the content type is not one of a manifest.
         """
 
+    async def delete_manifest(self, repository: Repository, reference: Reference, access: Access) -> None:
+        """Delete a tag, or a manifest by its digest."""
+
+    async def delete_blob(self, repository: Repository, digest: Digest, access: Access) -> None:
+        """Delete a blob."""
+
     async def start_upload(self, repository: Repository, access: Access) -> UploadProgress:
         """Begin an upload session."""
+
+    async def push_blob(
+        self, repository: Repository, digest: Digest, body: AsyncIterator[bytes], length: int | None, access: Access
+    ) -> UploadProgress | None:
+        """Push a whole blob in one request. Raises as `upload_chunk`.
+
+        Returns:
+            None when it is stored; the session that a registry without such pushes began instead.
+        """
+
+    async def mount_blob(
+        self, repository: Repository, digest: Digest, source: Repository, access: Access
+    ) -> UploadProgress | None:
+        """Take a blob over from another repository.
+
+        Returns:
+            None when it is there; the session that the registry began instead.
+        """
 
     async def upload_chunk(
         self,
@@ -204,8 +258,12 @@ class Upstream(Protocol):
         length: int | None,
         content_range: str | None,
         access: Access,
-    ) -> None:
-        """Close a session (`PUT`), with or without last bytes. Raises as `upload_chunk`."""
+    ) -> Digest:
+        """Close a session (`PUT`), with or without last bytes. Raises as `upload_chunk`.
+
+        Returns:
+            What the upstream calls the blob by: this digest, or one by another algorithm.
+        """
 
     async def upload_progress(self, repository: Repository, location: str, access: Access) -> UploadProgress:
         """Ask where a session stands (`GET`)."""
@@ -215,6 +273,20 @@ class Upstream(Protocol):
 
     async def tags(self, repository: Repository, most: int | None, last: str, access: Access) -> TagPage:
         """One page of the tag listing."""
+
+
+class Registry(Upstream, Protocol):
+    """One registry, asked by its repositories' own names. Raises as `Upstream`."""
+
+    @property
+    def name(self) -> str:
+        """What the settings call it."""
+
+    async def ping(self, access: Access) -> None:
+        """`GET /v2/`."""
+
+    async def catalog(self, most: int | None, last: str, access: Access) -> CatalogPage:
+        """One page of the repositories."""
 
     async def close(self) -> None:
         """Close its connections."""
@@ -277,11 +349,81 @@ class Store(Protocol):
     async def forget_denials(self, repository: Repository, digest: Digest) -> None:
         """Drop every decision on this digest that is not an admission."""
 
+    async def forget_decisions(self, repository: Repository) -> None:
+        """Drop every decision on anything in this repository."""
+
     async def secret(self) -> bytes:
         """32 random bytes, made once and kept: what upload locations are sealed with."""
 
     async def close(self) -> None:
         """Close it."""
+
+
+class Rights(Protocol):
+    """Who may do what at the gate, beside what the upstream grants: the settings' `access:` table."""
+
+    def may(self, right: Right, repository: Repository, caller: Caller) -> bool:
+        """Whether this caller has this right here."""
+
+    def may_pull(self, repository: Repository, caller: Caller) -> bool:
+        """Whether this caller may read here."""
+
+    def may_delete(self, repository: Repository, caller: Caller) -> bool:
+        """Whether this caller may delete here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presented:
+    """What a client shows of itself.
+
+    Args:
+        authorization: the `Authorization` header's value.
+        certificate: its TLS certificate, as `ssl.SSLSocket.getpeercert` gives one that was verified; else None.
+    """
+
+    authorization: str | None = field(default=None, repr=False)
+    certificate: Mapping[str, Any] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedToken:
+    """A bearer token, and for how many seconds it is good."""
+
+    token: str = field(repr=False)
+    seconds: int
+
+
+class Authenticator(Protocol):
+    """Who a client of the gate is. What cannot be checked just now raises `AuthenticationUnavailable`."""
+
+    @property
+    def challenge(self) -> Literal["basic", "bearer"] | None:
+        """How a client is asked who it is; None when nothing that it could write would tell."""
+
+    @property
+    def admits_nobody(self) -> bool:
+        """Whether one who shows nothing may come in, as nobody."""
+
+    async def identify(self, presented: Presented) -> Identity | None:
+        """Who it is; `NOBODY` when nothing is shown, None when what is shown is wrong."""
+
+    async def issue(self, presented: Presented) -> IssuedToken | None:
+        """A token that stands for what is shown, for clients that are asked for one; None as `identify`."""
+
+
+class TokenRelay(Protocol):
+    """An upstream's token server, asked on behalf of a client that cannot reach it."""
+
+    async def token(self, scopes: Sequence[str], presented: Presented) -> IssuedToken:
+        """The token that the upstream's server gives for these credentials.
+
+        Args:
+            scopes: `repository:<name>:<actions>`, parsed and put together again.
+            presented: the client's own.
+
+        Raises:
+            UpstreamRefused, UpstreamUnavailable.
+        """
 
 
 class SignatureVerifier(Protocol):
@@ -302,6 +444,17 @@ class SignatureVerifier(Protocol):
 
         Every key is tried; a certificate is verified against the trusted roots. What comes back names the signer and
         what is proven about the log entry and the time; whether that satisfies anybody is not its business.
+        """
+
+
+class LogProofs(Protocol):
+    """Inclusion proofs from the transparency logs themselves; asked only where a policy says so."""
+
+    async def proves(self, entry: LoggedEntry) -> bool:
+        """Whether the log has proven that it holds an entry; False where nobody says where the log can be asked.
+
+        Raises:
+            LogUnavailable: the log did not answer, or not with a proof that verifies.
         """
 
 

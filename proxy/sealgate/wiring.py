@@ -1,23 +1,35 @@
 """What to build from the settings: the one place that names concrete adapters."""
 
+import asyncio
+import ssl
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from tempfile import TemporaryDirectory
 
 from sealgate.adapters import files
 from sealgate.adapters.clock import SystemClock
 from sealgate.adapters.decision_log import JsonLinesLog
 from sealgate.adapters.keys import read_public_key
-from sealgate.adapters.signatures.trusted_roots import TrustedRootFile
+from sealgate.adapters.listener_tls import ListenerFiles, ListenerTls
+from sealgate.adapters.rekor import RekorLogs
 from sealgate.adapters.signatures.verifier import SigstoreVerifier
 from sealgate.adapters.state.memory import MemoryStore
 from sealgate.adapters.state.remembering import RememberingStore
 from sealgate.adapters.state.sqlite import SqliteStore
+from sealgate.adapters.trusted_roots.beginning import from_file, from_public_good, from_repository
+from sealgate.adapters.trusted_roots.current import RootState, TrustedRoots
+from sealgate.adapters.trusted_roots.refresh import Refresher
+from sealgate.adapters.trusted_roots.repository import TufRepository
+from sealgate.adapters.upstream.authorized import AuthorizedUpstream
 from sealgate.adapters.upstream.client import HttpUpstream
+from sealgate.adapters.upstream.several import SeveralUpstreams
+from sealgate.adapters.upstream.tls import TlsContexts, upstream_tls
+from sealgate.adapters.upstream.transport import Timeouts
 from sealgate.admission.carriers import Carriers
+from sealgate.admission.deletes import Deletes
 from sealgate.admission.discovery import Discovery
 from sealgate.admission.judge import Judge
 from sealgate.admission.manifests import Manifests
@@ -27,10 +39,13 @@ from sealgate.admission.recorder import Recorder
 from sealgate.admission.uploads import UploadSeal
 from sealgate.errors import ConfigurationInvalid, KeyRejected
 from sealgate.http.edge import Edge
+from sealgate.oci.naming import Names
 from sealgate.policy.load import Loaded, RingKey, Sources, load
 from sealgate.policy.model import PolicySet
-from sealgate.ports import Clock, DecisionLog, Store, Upstream
-from sealgate.settings import KeySettings, Settings
+from sealgate.ports import Clock, DecisionLog, Registry, Rights, Store, Upstream
+from sealgate.settings import KeySettings, Settings, TrustedRootSettings, UpstreamSettings
+from sealgate.wiring_access import authorized, entrance
+from sealgate.wiring_access import rights as rights_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +53,15 @@ class Core:
     """The parts that decide, put together; what commands use without a listening socket."""
 
     upstream: Upstream
+    registries: Mapping[str, Registry]
+    names: Names
     store: Store
     manifests: Manifests
     discovery: Discovery
     judge: Judge
     clock: Clock
+    trusted_roots: TrustedRoots
+    refresher: Refresher
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,13 +90,30 @@ def key_ring(keys: dict[str, KeySettings]) -> dict[str, RingKey]:
     return ring
 
 
-def load_policies(paths: tuple[Path, ...], ring: dict[str, RingKey]) -> Loaded:
+def load_policies(
+    paths: tuple[Path, ...],
+    ring: dict[str, RingKey],
+    trusted_roots: Iterable[str] = ("default",),
+    names: Names | None = None,
+) -> Loaded:
     """Every policy in these files and folders, with all that is wrong with them.
+
+    Args:
+        paths: the files and folders.
+        ring: the key ring.
+        trusted_roots: the names that the settings give to trusted roots.
+        names: the registries behind the gate; None where they are not known.
 
     Raises:
         ConfigurationInvalid: a file cannot be read, or there is none.
     """
-    sources = Sources(ring=ring, read_key=read_public_key, read_file=files.beside)
+    sources = Sources(
+        ring=ring,
+        read_key=read_public_key,
+        read_file=files.beside,
+        trusted_roots=frozenset(trusted_roots),
+        names=names,
+    )
     return load(files.policy_files(paths), sources)
 
 
@@ -90,16 +126,26 @@ async def core(settings: Settings, policies: PolicySet) -> AsyncIterator[Core]:
     """
     async with AsyncExitStack() as stack:
         clock = SystemClock()
-        root = TrustedRootFile.read(settings.trusted_root) if settings.trusted_root else TrustedRootFile.public_good()
-        verifier = SigstoreVerifier(root)
+        folder = settings.trusted_roots_folder or Path(
+            stack.enter_context(TemporaryDirectory(prefix="sealgate-", ignore_cleanup_errors=True))
+        )
+        states, repositories = _trusted_roots(settings.trusted_roots, folder)
+        verifier = TrustedRoots(states, SigstoreVerifier)
+        # Those that nothing asks for are not refreshed: a gate with keys alone calls nobody (attacks A29).
+        wanted = {name: repositories[name] for name in policies.trusted_roots & repositories.keys()}
         store = await _store(settings.state, clock)
         stack.push_async_callback(store.close)
-        upstream = HttpUpstream(settings.upstream.name, settings.upstream.url)
-        stack.push_async_callback(upstream.close)
+        names, registries = settings.names, dict[str, Registry]()
+        for said in settings.upstreams:
+            registries[said.name] = authorized(said, _registry(said), _upstream_tls(said), clock, settings)
+            stack.push_async_callback(registries[said.name].close)
+        upstream = SeveralUpstreams(registries, names)
         manifests = Manifests(upstream)
-        discovery = Discovery(upstream, manifests, verifier, clock)
+        logs = RekorLogs(verifier.logs)
+        stack.push_async_callback(logs.close)
+        discovery = Discovery(upstream, manifests, verifier, logs, clock, names.upstream_of)
         judge = Judge(
-            upstream=upstream.name,
+            upstream_of=names.upstream_of,
             store=store,
             verifier=verifier,
             manifests=manifests,
@@ -109,17 +155,42 @@ async def core(settings: Settings, policies: PolicySet) -> AsyncIterator[Core]:
             policies=policies,
             admit_seconds=settings.admit_ttl,
         )
-        yield Core(upstream=upstream, store=store, manifests=manifests, discovery=discovery, judge=judge, clock=clock)
+        yield Core(
+            upstream=upstream,
+            registries=registries,
+            names=names,
+            store=store,
+            manifests=manifests,
+            discovery=discovery,
+            judge=judge,
+            clock=clock,
+            trusted_roots=verifier,
+            refresher=Refresher(verifier, wanted, clock),
+        )
 
 
 @asynccontextmanager
-async def gate(settings: Settings, policies: PolicySet, log: DecisionLog) -> AsyncIterator[Gate]:
+async def gate(
+    settings: Settings, policies: PolicySet, log: DecisionLog, rights: Rights | None = None
+) -> AsyncIterator[Gate]:
     """The whole gate, ready to be served.
+
+    Args:
+        settings: what to build.
+        policies: what it enforces.
+        log: where it writes its decisions.
+        rights: who may do what besides what the settings say; None leaves it to these.
 
     Raises:
         ConfigurationInvalid: as `core`.
     """
-    async with core(settings, policies) as made:
+    async with AsyncExitStack() as stack:
+        made = await stack.enter_async_context(core(settings, policies))
+        secret, access = await made.store.secret(), rights_in(settings)
+        relays = {
+            name: registry for name, registry in made.registries.items() if isinstance(registry, AuthorizedUpstream)
+        }
+        entered = await stack.enter_async_context(entrance(settings, secret, made.clock, relays))
         recorder = Recorder(log, made.clock, policies.digest)
         pull = Pull(
             upstream=made.upstream,
@@ -128,6 +199,7 @@ async def gate(settings: Settings, policies: PolicySet, log: DecisionLog) -> Asy
             judge=made.judge,
             recorder=recorder,
             clock=made.clock,
+            rights=access,
         )
         push = Push(
             upstream=made.upstream,
@@ -136,16 +208,54 @@ async def gate(settings: Settings, policies: PolicySet, log: DecisionLog) -> Asy
             judge=made.judge,
             recorder=recorder,
             clock=made.clock,
+            rights=access,
         )
         edge = Edge(
             upstream=made.upstream,
+            registries=made.registries,
+            names=made.names,
             pull=pull,
             push=push,
-            seal=UploadSeal(await made.store.secret()),
-            public_url=settings.called,
-            hosts=frozenset({urlsplit(settings.upstream.url).netloc}),
+            deletes=Deletes(made.upstream, made.judge),
+            seal=UploadSeal(secret),
+            rights=access if rights is None else rights,
+            catalog=settings.catalog,
+            door=entered.door,
+            tokens=entered.tokens,
         )
-        yield Gate(edge=edge, core=made)
+        refreshing = asyncio.create_task(made.refresher.run())
+        try:
+            yield Gate(edge=edge, core=made)
+        finally:
+            refreshing.cancel()
+            await asyncio.wait((refreshing,))
+
+
+@asynccontextmanager
+async def listener_tls(settings: Settings) -> AsyncIterator[ssl.SSLContext | None]:
+    """The TLS context to listen with, kept up to date with its files; None listens for plain HTTP.
+
+    Raises:
+        ConfigurationInvalid: a certificate or key cannot be used.
+    """
+    if settings.tls is None:
+        yield None
+        return
+    said = settings.tls
+    tls = ListenerTls(
+        ListenerFiles(
+            certificate=said.certificate,
+            key=said.key,
+            client_ca=said.client_ca,
+            client_certificate_required=said.client_certificate_required,
+        )
+    )
+    watching = asyncio.create_task(tls.watch())
+    try:
+        yield tls.context
+    finally:
+        watching.cancel()
+        await asyncio.wait((watching,))
 
 
 def decision_log(settings: Settings) -> JsonLinesLog:
@@ -155,6 +265,43 @@ def decision_log(settings: Settings) -> JsonLinesLog:
         ConfigurationInvalid: the file cannot be opened.
     """
     return JsonLinesLog.open(settings.decision_log) if settings.decision_log else JsonLinesLog(sys.stdout.buffer)
+
+
+def _trusted_roots(
+    roots: Mapping[str, TrustedRootSettings], folder: Path
+) -> tuple[dict[str, RootState], dict[str, TufRepository]]:
+    """How each root stands at the beginning, and the repositories that some of them come from."""
+    states: dict[str, RootState] = {}
+    repositories: dict[str, TufRepository] = {}
+    for name, root in roots.items():
+        if root.file is not None:
+            states[name] = from_file(root.file)
+        elif root.repository_root is not None:
+            repositories[name] = TufRepository.within(folder, name, root.repository, files.read(root.repository_root))
+            states[name] = from_repository(repositories[name], name)
+        else:
+            states[name], repositories[name] = from_public_good(folder, name)
+    return states, repositories
+
+
+def _registry(said: UpstreamSettings) -> Registry:
+    """One registry, asked by its own names."""
+    limits = said.timeouts
+    return HttpUpstream(
+        said.name,
+        said.url,
+        redirect_hosts=frozenset(said.redirect_hosts),
+        pass_redirects=said.pass_redirects,
+        timeouts=Timeouts(connect=limits.connect, first_byte=limits.first_byte, idle=limits.idle),
+        tls=_upstream_tls(said),
+    )
+
+
+def _upstream_tls(upstream: UpstreamSettings) -> TlsContexts:
+    tls = upstream.tls
+    return upstream_tls(
+        ca=tls.ca, certificate=tls.certificate, key=tls.key, skip_verification=tls.unsafe_skip_verification
+    )
 
 
 async def _store(path: Path | None, clock: Clock) -> Store:

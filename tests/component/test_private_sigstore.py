@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
+from rfc3161_client import decode_timestamp_response
+from sigstore.errors import Error as SigstoreError
 from sigstore.errors import VerificationError
 from sigstore.models import Bundle, TrustedRoot
 from sigstore.verify import Verifier
@@ -21,18 +24,27 @@ from sealgate.oci.digest import Digest
 from sealgate.oci.manifest import Descriptor, ImageManifest, Index, parse_manifest
 from sealgate.oci.media_types import OCI_MANIFEST
 from sealgate.testing.sigstore import (
+    CertificateAuthority,
     CertifiedKey,
+    CtLog,
     OciObject,
     PrivateSigstore,
+    RekorV2Log,
     SigningKey,
+    TimeRange,
+    TimestampAuthority,
+    TransparencyLog,
+    Witness,
+    as_version,
     bundle_object,
     fallback_index,
     merkle,
     simple_signing_object,
+    without_defaults,
 )
 from sealgate.testing.sigstore.encoding import JsonObject, canonical_json
 from sealgate.testing.sigstore.keys import Algorithm
-from sealgate.testing.sigstore.signing import CERTIFICATE, CHAIN, LOG_ENTRY, SIGNATURE, TIMESTAMP
+from sealgate.testing.sigstore.signing import CERTIFICATE, CHAIN, LOG_ENTRY, SIGNATURE, TIMESTAMP, BundleVersion
 
 WORKFLOW = "https://github.com/acme/app/.github/workflows/release.yml@refs/heads/main"
 PERSON = "dev@example.com"
@@ -135,6 +147,180 @@ def test_a_leaf_has_an_sct_of_each_ct_log(private_sigstore: PrivateSigstore, cou
     if count:
         scts = leaf.extensions.get_extension_for_class(x509.PrecertificateSignedCertificateTimestamps).value
         assert [sct.log_id for sct in scts] == [private_sigstore.ct_logs[0].key.key_id] * count
+
+
+# --- parts of other kinds ---------------------------------------------------------------------------------------------
+
+
+def accepted(world: PrivateSigstore, bundle: JsonObject, tmp_path: Path, message: bytes | None = None) -> bool:
+    """Whether sigstore-python accepts a bundle of `WORKFLOW` under the trusted root of a Sigstore."""
+    path = tmp_path / "root.json"
+    path.write_bytes(world.trusted_root_json())
+    verifier, who = Verifier(trusted_root=TrustedRoot.from_file(str(path))), Identity(identity=WORKFLOW, issuer=ISSUER)
+    try:
+        parsed = Bundle.from_json(json.dumps(bundle))
+        if message is None:
+            verifier.verify_dsse(parsed, who)
+        else:
+            verifier.verify_artifact(message, parsed, who)
+    except SigstoreError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        RekorV2Log,
+        lambda: RekorV2Log(key=SigningKey.generate("ecdsa-p256")),
+        lambda: RekorV2Log(witnesses=[Witness(), Witness("witness2.private.test")]),
+        lambda: RekorV2Log(fresh=True, witnesses=[Witness()]),
+        lambda: TransparencyLog(fresh=True),
+    ],
+    ids=["v2", "v2-ecdsa", "v2-cosigned", "v2-fresh", "v1-fresh"],
+)
+def test_sigstore_python_accepts_every_log(
+    private_sigstore: PrivateSigstore, tmp_path: Path, log: Callable[[], TransparencyLog | RekorV2Log]
+) -> None:
+    world = private_sigstore.with_parts(log=log())
+    assert accepted(world, world.bundle(SUBJECT, signer(world), timestamped=True), tmp_path)
+    assert accepted(world, world.message_bundle(b"m", signer(world), timestamped=True), tmp_path, b"m")
+
+
+def test_rekor_v2_says_no_time(private_sigstore: PrivateSigstore, tmp_path: Path) -> None:
+    world = private_sigstore.with_parts(log=RekorV2Log())
+    bundle = world.bundle(SUBJECT, signer(world))
+    assert not {"integratedTime", "inclusionPromise"} & bundle["verificationMaterial"]["tlogEntries"][0].keys()
+    assert not accepted(world, bundle, tmp_path)
+
+
+def test_a_witness_cosigns_what_it_saw_and_when(private_sigstore: PrivateSigstore) -> None:
+    witness = Witness()
+    log = RekorV2Log(witnesses=[witness])
+    text, _, lines = log.checkpoint(bytes(32), 7, private_sigstore.now).partition("\n\n")
+    assert text == f"{log.host}\n7\n{base64.b64encode(bytes(32)).decode()}"
+    own, theirs = (line.split(" ") for line in lines.splitlines())
+    assert own[:2] == ["\N{EM DASH}", log.host]
+    assert base64.b64decode(own[2])[:4] == log.log_id[:4]
+    assert theirs[:2] == ["\N{EM DASH}", witness.name]
+    hint, seconds, signature = (base64.b64decode(theirs[2])[part] for part in (slice(4), slice(4, 12), slice(12, None)))
+    assert hint == hashlib.sha256(witness.name.encode() + b"\n\x04" + witness.key.raw).digest()[:4]
+    at = int.from_bytes(seconds, "big")
+    assert at == private_sigstore.now.timestamp()
+    verify_with(witness.key.spki, signature, f"cosignature/v1\ntime {at}\n{text}\n".encode(), hashes.SHA256())
+
+
+@pytest.mark.parametrize("version", ["0.1", "0.2", "0.3+json", "0.3"])
+def test_sigstore_python_accepts_every_version_of_the_bundle(
+    private_sigstore: PrivateSigstore, tmp_path: Path, version: BundleVersion
+) -> None:
+    made = private_sigstore.bundle(SUBJECT, signer(private_sigstore))
+    changed = as_version(made, version)
+    assert accepted(private_sigstore, changed, tmp_path)
+    assert ("x509CertificateChain" in changed["verificationMaterial"]) is (version in {"0.1", "0.2"})
+    assert "certificate" in made["verificationMaterial"], "it is a copy"
+
+
+def test_a_bundle_with_a_chain_has_the_leaf_first(private_sigstore: PrivateSigstore) -> None:
+    alice = signer(private_sigstore)
+    changed = as_version(private_sigstore.bundle(SUBJECT, alice), "0.3", chain=alice.chain)
+    listed = changed["verificationMaterial"]["x509CertificateChain"]["certificates"]
+    found = [x509.load_der_x509_certificate(base64.b64decode(one["rawBytes"])) for one in listed]
+    assert found == [alice.certificate, *alice.chain]
+
+
+def test_defaults_are_left_out_as_protojson_does(private_sigstore: PrivateSigstore) -> None:
+    world = private_sigstore.with_parts(log=TransparencyLog(fresh=True))
+    bundle = world.bundle(SUBJECT, signer(world))
+    (entry,) = without_defaults(bundle)["verificationMaterial"]["tlogEntries"]
+    (whole,) = bundle["verificationMaterial"]["tlogEntries"]
+    assert whole.keys() - entry.keys() == {"logIndex"}
+    assert whole["inclusionProof"].keys() - entry["inclusionProof"].keys() == {"logIndex", "hashes"}
+
+
+@pytest.mark.parametrize("levels", [0, 1, 2])
+def test_an_authority_of_any_depth(private_sigstore: PrivateSigstore, tmp_path: Path, levels: int) -> None:
+    always = TimeRange(start=private_sigstore.start)
+    authority, timestamps = (
+        kind.create(start=private_sigstore.start, end=private_sigstore.end, intermediates=[always] * levels)
+        for kind in (CertificateAuthority, TimestampAuthority)
+    )
+    world = private_sigstore.with_parts(authority=authority, log=RekorV2Log(), timestamp_authority=timestamps)
+    assert len(authority.chain) == levels + 1
+    assert accepted(world, world.bundle(SUBJECT, signer(world), timestamped=True), tmp_path)
+
+
+def test_a10_an_intermediate_may_expire_before_it_signs(private_sigstore: PrivateSigstore, tmp_path: Path) -> None:
+    ended = TimeRange(start=private_sigstore.start, end=private_sigstore.now - timedelta(days=1))
+    authority = CertificateAuthority.create(
+        start=private_sigstore.start, end=private_sigstore.end, intermediates=[ended]
+    )
+    world = private_sigstore.with_parts(authority=authority)
+    assert authority.intermediate.not_valid_after_utc == ended.end
+    assert not accepted(world, world.bundle(SUBJECT, signer(world)), tmp_path)
+
+
+def test_every_part_is_in_the_trusted_root_for_its_own_time(private_sigstore: PrivateSigstore) -> None:
+    ended = TimeRange(start=private_sigstore.start, end=private_sigstore.now)
+    span = {"start": private_sigstore.start, "end": private_sigstore.end, "valid_for": ended}
+    root = private_sigstore.with_parts(
+        authorities=[private_sigstore.authority, CertificateAuthority.create(**span)],
+        ct_logs=[*private_sigstore.ct_logs, CtLog(valid_for=ended)],
+        logs=[private_sigstore.log, TransparencyLog(valid_for=ended), RekorV2Log(valid_for=ended)],
+        timestamp_authorities=[private_sigstore.timestamp_authority, TimestampAuthority.create(**span)],
+    ).trusted_root()
+    for kind, count in (("certificateAuthorities", 2), ("ctlogs", 2), ("tlogs", 3), ("timestampAuthorities", 2)):
+        current, *retired = [part.get("publicKey", part)["validFor"] for part in root[kind]]
+        assert current == {"start": "2025-01-15T12:00:00Z"}
+        assert retired == [{"start": "2025-01-15T12:00:00Z", "end": "2026-01-15T12:00:00Z"}] * (count - 1)
+    assert root["tlogs"][2]["publicKey"]["keyDetails"] == "PKIX_ED25519"
+
+
+def test_several_logs_and_authorities_each_add_their_own(private_sigstore: PrivateSigstore) -> None:
+    other = PrivateSigstore(now=private_sigstore.now)
+    world = private_sigstore.with_parts(
+        logs=[private_sigstore.log, RekorV2Log()],
+        timestamp_authorities=[private_sigstore.timestamp_authority, other.timestamp_authority],
+    )
+    for bundle in (
+        world.bundle(SUBJECT, signer(world), timestamped=True),
+        world.message_bundle(b"m", signer(world), timestamped=True),
+    ):
+        material = bundle["verificationMaterial"]
+        assert [entry["kindVersion"]["version"] for entry in material["tlogEntries"]] == ["0.0.1", "0.0.2"]
+        assert len(material["timestampVerificationData"]["rfc3161Timestamps"]) == 2
+
+
+def test_the_kinds_of_rekor_v1(private_sigstore: PrivateSigstore) -> None:
+    key = SigningKey.generate()
+    made = [
+        private_sigstore.bundle(SUBJECT, key, entry_kind="intoto/0.0.1"),
+        private_sigstore.bundle(SUBJECT, key, entry_kind="intoto/0.0.2"),
+        private_sigstore.message_bundle(b"m", key, entry_kind="rekord/0.0.1"),
+    ]
+    entries = [bundle["verificationMaterial"]["tlogEntries"][0] for bundle in made]
+    kinds = [(entry["kindVersion"]["kind"], entry["kindVersion"]["version"]) for entry in entries]
+    assert kinds == [("intoto", "0.0.1"), ("intoto", "0.0.2"), ("rekord", "0.0.1")]
+    for entry, kind in zip(entries, kinds, strict=True):
+        body = json.loads(base64.b64decode(entry["canonicalizedBody"]))
+        assert (body["kind"], body["apiVersion"]) == kind
+
+
+def test_a_token_can_hold_anybodys_certificates(private_sigstore: PrivateSigstore) -> None:
+    authority, foreign = private_sigstore.timestamp_authority, PrivateSigstore(now=private_sigstore.now)
+    listed = [foreign.timestamp_authority.leaf, authority.leaf]
+    token = decode_timestamp_response(authority.stamp(b"s", private_sigstore.now, certificates=listed))
+    found = [x509.load_der_x509_certificate(one) for one in token.signed_data.certificates]
+    assert set(found) == set(listed)
+
+
+def test_rsa_with_pss(private_sigstore: PrivateSigstore) -> None:
+    key = SigningKey.generate("rsa-pss-2048")
+    bundle = private_sigstore.message_bundle(b"m", key, logged=False)
+    public = key.private.public_key()
+    assert isinstance(public, rsa.RSAPublicKey)
+    made = base64.b64decode(bundle["messageSignature"]["signature"])
+    public.verify(made, b"m", padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.AUTO), hashes.SHA256())
 
 
 def fulcio_extension(leaf: x509.Certificate, number: int) -> bytes:

@@ -189,6 +189,9 @@ async def test_blobs_are_streamed_whole_and_in_ranges(registry: MemoryRegistry, 
         206, 5, f"bytes 5-9/{len(content)}", content[5:10],
     )  # fmt: skip
     assert (await read(upstream, digest, ByteRange(first=2_999_999, last=None)))[3] == content[-1:]
+    assert (await read(upstream, digest, ByteRange(first=None, last=7)))[2:] == (
+        f"bytes 2999993-2999999/{len(content)}", content[-7:],
+    )  # fmt: skip
     with pytest.raises(UpstreamRefused) as refused:
         await read(upstream, digest, ByteRange(first=3_000_000, last=None))
     assert refused.value.status == 416
@@ -205,6 +208,29 @@ async def test_another_range_than_was_asked_for_is_refused(
     registry.script("GET /v2/team/app/blobs/.*", answer)
     with pytest.raises(UpstreamUnavailable, match="another range"):
         await read(upstream, Digest.of(b""), ByteRange(first=5, last=9))
+
+
+@pytest.mark.parametrize("told", ["bytes 0-4/10", "bytes 4-9/10", "bytes 5-9/11", "bytes 9-5/10", "bytes 5-8/9"])
+async def test_other_last_bytes_than_were_asked_for_are_refused(
+    registry: MemoryRegistry, upstream: HttpUpstream, told: str
+) -> None:
+    length = {"bytes 4-9/10": 6, "bytes 5-8/9": 5}.get(told, 5)
+    registry.script("GET .*", Answer(status=206, body=b"fghijk"[:length], headers={"Content-Range": told}))
+    with pytest.raises(UpstreamUnavailable, match="another range"):
+        await read(upstream, Digest.of(b""), ByteRange(first=None, last=5))
+
+
+async def test_a_blob_may_have_a_second_name_and_no_second_digest(
+    registry: MemoryRegistry, upstream: HttpUpstream
+) -> None:
+    sha256, sha512 = Digest.of(b"abc"), Digest.of(b"abc", "sha512")
+    for told, name in ((str(sha256), sha256), (str(Digest.of(b"x", "sha512")), sha512), ("x", sha512), ("", sha512)):
+        answer = Answer(body=b"abc", headers={"Docker-Content-Digest": told})
+        registry.script("(GET|HEAD) .*", answer, times=2)
+        assert (await upstream.blob_head(REPO, sha512, ANYONE)).digest == name
+        async with upstream.blob(REPO, sha512, None, ANYONE) as stream:
+            assert stream.digest == name
+        registry._script.clear()
 
 
 async def test_a_part_that_nobody_asked_for_is_refused(registry: MemoryRegistry, upstream: HttpUpstream) -> None:
@@ -257,6 +283,65 @@ async def test_a_stream_of_unknown_length_is_sent_in_chunks(registry: MemoryRegi
     assert registry.requests[-1].header("Transfer-Encoding") == "chunked"
     await upstream.finish_upload(REPO, progress.location, Digest.of(b"abcd"), chunks(), 0, None, ANYONE)
     assert registry.has_blob(str(REPO), Digest.of(b"abcd"))
+
+
+async def test_a_whole_blob_is_pushed_at_once(registry: MemoryRegistry, upstream: HttpUpstream) -> None:
+    digest = Digest.of(b"abc")
+    assert await upstream.push_blob(REPO, digest, chunks(b"a", b"bc"), 3, ANYONE) is None
+    assert registry.has_blob(str(REPO), digest)
+    registry.script("POST .*", Answer(status=202, headers={"Location": "/v2/u/1"}))
+    session = await upstream.push_blob(REPO, digest, chunks(b"abc"), 3, ANYONE)
+    assert session is not None
+    assert (session.location, session.received) == ("/v2/u/1", 0)
+
+
+async def test_a_blob_is_mounted_from_the_repository_that_is_named(
+    registry: MemoryRegistry, upstream: HttpUpstream
+) -> None:
+    digest, base = registry.add_blob("team/base", b"abc"), Repository("team/base")
+    assert await upstream.mount_blob(REPO, digest, base, ANYONE) is None
+    assert registry.has_blob(str(REPO), digest)
+    assert registry.requests[-1].target == f"/v2/team/app/blobs/uploads/?mount={digest}&from=team/base"
+    assert await upstream.mount_blob(REPO, Digest.of(b"absent"), base, ANYONE) is not None
+
+
+@pytest.mark.parametrize("status", [200, 202, 204])
+async def test_what_is_deleted_is_gone(registry: MemoryRegistry, upstream: HttpUpstream, status: int) -> None:
+    image = images.oci_image()
+    registry.add_artifact(str(REPO), image, "1")
+    await upstream.delete_manifest(REPO, Tag("1"), ANYONE)
+    await upstream.delete_manifest(REPO, image.digest, ANYONE)
+    await upstream.delete_blob(REPO, Digest.of(image.blobs[0]), ANYONE)
+    assert registry.tags(str(REPO)) == {}
+    assert not registry.has_manifest(str(REPO), image.digest)
+    assert not registry.has_blob(str(REPO), Digest.of(image.blobs[0]))
+    with pytest.raises(UpstreamRefused) as refused:
+        await upstream.delete_blob(REPO, Digest.of(image.blobs[0]), ANYONE)
+    assert refused.value.status == 404
+    registry.script("DELETE .*", Answer(status=status))
+    await upstream.delete_manifest(REPO, Tag("1"), ANYONE)
+
+
+@pytest.mark.parametrize(
+    ("told", "received"), [("0-0", 1), ("0--1", 0), ("0-9", 10), ("bytes=0-9", 10), ("1-9", None), ("0--2", None)]
+)
+async def test_what_an_upload_has_is_told_in_more_than_one_way(
+    registry: MemoryRegistry, upstream: HttpUpstream, told: str, received: int | None
+) -> None:
+    registry.script("GET /v2/u/1", Answer(status=204, headers={"Range": told}))
+    assert (await upstream.upload_progress(REPO, "/v2/u/1", ANYONE)).received == received
+
+
+async def test_warnings_are_told_to_whoever_asked(registry: MemoryRegistry, upstream: HttpUpstream) -> None:
+    told: list[str] = []
+    values = ('299 - "moves soon"', '299 x "no"', '299 - "a\\"b"', '199 - "no"', '299 - "' + "a" * 2001 + '"')
+    for value in values:
+        registry.script(".*", Answer(headers={"Warning": value}, body=b"abc"), times=1)
+        await upstream.ping(Access(warned=told.append))
+        registry._script.clear()
+    registry.script("GET .*/blobs/.*", Answer(headers={"Warning": '299 - "a blob"'}, body=b"abc"))
+    assert await upstream.small_blob(REPO, Digest.of(b"abc"), 9, Access(warned=told.append)) == b"abc"
+    assert told == ["moves soon", "a blob"]
 
 
 async def test_an_upload_is_given_up(registry: MemoryRegistry, upstream: HttpUpstream) -> None:
@@ -414,6 +499,22 @@ async def test_a_listing_that_does_not_say_where_it_goes_on_is_not_cut(
         await upstream.tags(REPO, None, "", ANYONE)
 
 
+async def test_referrers_that_are_null_are_none(registry: MemoryRegistry, upstream: HttpUpstream) -> None:
+    body = b'{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":null}'
+    registry.script("GET .*/referrers/.*", Answer(headers={"Content-Type": mt.OCI_INDEX}, body=body))
+    page = await upstream.referrers(REPO, Digest.of(b"x"), ANYONE)
+    assert (page.supported, page.complete, page.descriptors) == (True, True, ())
+
+
+async def test_repositories_come_in_pages_and_only_real_ones(registry: MemoryRegistry, upstream: HttpUpstream) -> None:
+    body = b'{"repositories": ["team/app", "../x", 5, "a"]}'
+    link = '</v2/_catalog?last=cursor%2F>; rel="next"'
+    registry.script("GET /v2/_catalog", Answer(body=body, headers={"Link": link}))
+    page = await upstream.catalog(3, "team/", ANYONE)
+    assert ([str(one) for one in page.repositories], page.last) == (["team/app", "a"], "cursor/")
+    assert registry.requests[-1].target == "/v2/_catalog?n=3&last=team%2F"
+
+
 async def test_tags_of_a_repository_without_any(registry: MemoryRegistry, upstream: HttpUpstream) -> None:
     registry.script("GET .*", Answer(body=b'{"name":"team/app","tags":null}'))
     assert (await upstream.tags(REPO, None, "", ANYONE)).tags == ()
@@ -424,7 +525,7 @@ async def test_a_listing_that_cannot_be_read_is_no_answer(
     registry: MemoryRegistry, upstream: HttpUpstream, body: bytes
 ) -> None:
     registry.script("GET .*", Answer(body=body))
-    with pytest.raises(UpstreamUnavailable, match="tag listing"):
+    with pytest.raises(UpstreamUnavailable, match="listing"):
         await upstream.tags(REPO, None, "", ANYONE)
 
 

@@ -18,6 +18,7 @@ import pytest
 from sealgate.adapters.state.memory import MemoryStore
 from sealgate.adapters.upstream.client import HttpUpstream
 from sealgate.admission.carriers import Carriers
+from sealgate.admission.deletes import Deletes
 from sealgate.admission.discovery import Discovery
 from sealgate.admission.judge import Judge
 from sealgate.admission.manifests import Manifests
@@ -30,6 +31,7 @@ from sealgate.http.edge import Edge
 from sealgate.http.server import serve
 from sealgate.limits import MANIFEST_BYTES
 from sealgate.oci.digest import Digest
+from sealgate.oci.naming import NamedRegistry, Names
 from sealgate.policy.model import KeyRequirement, Policy, PolicySet, Rule
 from sealgate.testing import images
 from sealgate.testing.clock import FixedClock
@@ -51,6 +53,11 @@ class Below:
 class NoVerifier:
     version = "none"
     trusted_roots_digest = ""
+
+
+class NoLogs:
+    async def proves(self, entry):
+        raise AssertionError("no log is asked here")
 
 
 class NoLog:
@@ -154,11 +161,11 @@ async def gate(registry: MemoryRegistry) -> AsyncIterator[Gate]:
         stack.push_async_callback(upstream.close)
         store, manifests = MemoryStore(clock), Manifests(upstream)
         judge = Judge(
-            upstream=upstream.name,
+            upstream_of=lambda _: upstream.name,
             store=store,
             verifier=NoVerifier(),
             manifests=manifests,
-            discovery=Discovery(upstream, manifests, NoVerifier(), clock),
+            discovery=Discovery(upstream, manifests, NoVerifier(), NoLogs(), clock),
             carriers=Carriers(upstream, manifests),
             clock=clock,
             policies=POLICIES,
@@ -173,11 +180,12 @@ async def gate(registry: MemoryRegistry) -> AsyncIterator[Gate]:
         }
         edge = Edge(
             upstream=upstream,
+            registries={"default": upstream},
+            names=Names([NamedRegistry(name="default", address=registry.host)], "gate.example"),
             pull=Pull(**parts),
             push=Push(**parts),
+            deletes=Deletes(upstream, judge),
             seal=UploadSeal(b"s" * 32),
-            public_url="https://gate.example",
-            hosts=frozenset({registry.host}),
         )
         running = await serve(edge, "127.0.0.1", 0)
         stack.push_async_callback(running.stop, 0.1)

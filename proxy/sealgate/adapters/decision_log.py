@@ -95,6 +95,7 @@ def line_of(record: DecisionRecord) -> dict[str, Json]:
         "signers": list(_signers(decision)),
         "warnings": list(decision.warnings),
         "covered_by": str(decision.covered_by) if decision.covered_by else None,
+        "inspected": record.inspected,
         "cached": record.cached,
         "took_ms": record.took_ms,
         "valid_until": _moment(decision.valid_until),

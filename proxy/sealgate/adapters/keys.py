@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from sealgate.errors import KeyRejected
 from sealgate.evidence.keys import PublicKey
@@ -27,6 +28,7 @@ _CURVES: Final[dict[str, tuple[str, type[hashes.HashAlgorithm]]]] = {
     "secp384r1": ("ecdsa-p384", hashes.SHA384),
     "secp521r1": ("ecdsa-p521", hashes.SHA512),
 }
+_PSS: Final = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=padding.PSS.AUTO)
 _PEM: Final = re.compile(rb"\s*-----BEGIN ([A-Z0-9 ]+)-----\s([A-Za-z0-9+/=\s]+)-----END \1-----\s*")
 _OTHER_THINGS: Final = {
     b"PRIVATE KEY-----": "this is a private key: give its public half",
@@ -81,6 +83,14 @@ def pem_content(text: bytes, label: str) -> bytes | None:
         return None
 
 
+def pem_contents(text: bytes, label: str) -> list[bytes] | None:
+    """What is in a text of any number of such blocks, and nothing else; None if it is not."""
+    end = b"-----END %s-----" % label.encode()
+    *blocks, rest = text.split(end)
+    contents = [content for block in blocks if (content := pem_content(block + end, label)) is not None]
+    return contents if len(contents) == len(blocks) and not rest.strip() else None
+
+
 def verifies(key: PublicKey, signature: bytes, message: bytes) -> bool:
     """Whether the signature over the message was made with the key.
 
@@ -88,6 +98,24 @@ def verifies(key: PublicKey, signature: bytes, message: bytes) -> bool:
     RSA is tried as PKCS#1 v1.5 and as PSS, both with SHA-256.
     """
     return any(_holds(attempt) for attempt in _attempts(_load(key.spki), signature, message))
+
+
+def verifies_digest(key: PublicKey, signature: bytes, digest: bytes) -> bool:
+    """The same for a message of which only its SHA-256 digest is known.
+
+    What was signed with another hash, as P-384, P-521 and Ed25519 keys do, does not verify so.
+    """
+    hashed = Prehashed(hashes.SHA256())
+    match _load(key.spki):
+        case ec.EllipticCurvePublicKey() as curve:
+            return _holds(partial(curve.verify, signature, digest, ec.ECDSA(hashed)))
+        case rsa.RSAPublicKey() as rsa_key:
+            return any(
+                _holds(partial(rsa_key.verify, signature, digest, padded, hashed))
+                for padded in (padding.PKCS1v15(), _PSS)
+            )
+        case _:
+            return False
 
 
 def _attempts(key: _Key, signature: bytes, message: bytes) -> Iterable[_Attempt]:
@@ -100,9 +128,8 @@ def _attempts(key: _Key, signature: bytes, message: bytes) -> Iterable[_Attempt]
         case ed25519.Ed25519PublicKey():
             yield partial(key.verify, signature, message)
         case rsa.RSAPublicKey():
-            pss = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=padding.PSS.AUTO)
             yield partial(key.verify, signature, message, padding.PKCS1v15(), hashes.SHA256())
-            yield partial(key.verify, signature, message, pss, hashes.SHA256())
+            yield partial(key.verify, signature, message, _PSS, hashes.SHA256())
 
 
 def _holds(attempt: _Attempt) -> bool:

@@ -5,12 +5,14 @@ order in which the registry answered.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final, TypeVar
 
 from sealgate.admission.manifests import Manifests
 from sealgate.errors import (
     ContentMismatch,
+    LogUnavailable,
     ManifestMalformed,
     SealgateError,
     TooLarge,
@@ -18,7 +20,7 @@ from sealgate.errors import (
     UpstreamUnavailable,
 )
 from sealgate.evidence.keys import PublicKey
-from sealgate.evidence.reason import Reason
+from sealgate.evidence.reason import UNDETERMINED, Reason
 from sealgate.evidence.signature import (
     Bundle,
     Candidate,
@@ -42,7 +44,9 @@ from sealgate.oci.manifest import Descriptor, ImageManifest, Index, Manifest
 from sealgate.oci.media_types import BUNDLES, COSIGN_SIGNATURE_ARTIFACT, EMPTY, MANIFESTS, SIMPLE_SIGNING
 from sealgate.oci.reference import Repository, Tag
 from sealgate.oci.referrers import fallback_tag, signature_tag
-from sealgate.ports import Access, Clock, SignatureVerifier, Upstream
+from sealgate.policy.model import Rule
+from sealgate.policy.rules import wants_proof
+from sealgate.ports import Access, Clock, LogProofs, SignatureVerifier, Upstream
 
 _T = TypeVar("_T")
 
@@ -53,41 +57,85 @@ _TOO_MANY_REQUESTS: Final = 429
 class Discovery:
     """Finds and verifies the signatures on a digest.
 
-    One queue (`DISCOVERIES`) bounds it over the whole gate, and `DISCOVERY_SECONDS` each; past them evidence has a
-    shortfall, and what was read until then still counts.
+    A queue for each registry (`DISCOVERIES`) bounds it, so that one that hangs keeps nobody from another (attacks F1);
+    and `DISCOVERY_SECONDS` each. Past them evidence has a shortfall, and what was read until then still counts.
+
+    Args:
+        upstream: where signatures are looked for.
+        manifests: how carriers are read.
+        verifier: judges them.
+        logs: proves their log entries, where a policy wants that.
+        clock: the time.
+        upstream_of: the name of the registry that a repository is at.
     """
 
-    def __init__(self, upstream: Upstream, manifests: Manifests, verifier: SignatureVerifier, clock: Clock) -> None:
+    def __init__(
+        self,
+        upstream: Upstream,
+        manifests: Manifests,
+        verifier: SignatureVerifier,
+        logs: LogProofs,
+        clock: Clock,
+        upstream_of: Callable[[Repository], str] = lambda _: "",
+    ) -> None:
         self._upstream = upstream
         self._manifests = manifests
+        self._upstream_of = upstream_of
         self._verifier = verifier
+        self._logs = logs
         self._clock = clock
-        self._queue = asyncio.Semaphore(DISCOVERIES)
+        self._queues: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(DISCOVERIES))
         self._threads = asyncio.Semaphore(VERIFICATION_THREADS)
 
     async def gather(
-        self, repository: Repository, digest: Digest, keys: Sequence[PublicKey], access: Access
+        self,
+        repository: Repository,
+        digest: Digest,
+        keys: Sequence[PublicKey],
+        access: Access,
+        rules: Sequence[Rule] = (),
     ) -> Evidence:
-        """All that is known of the signatures on `digest`. Raises nothing: what goes wrong is a shortfall."""
+        """All that is known of the signatures on `digest`. Raises nothing: what goes wrong is a shortfall.
+
+        Args:
+            repository: where it is.
+            digest: what the signatures are on.
+            keys: those that may have signed.
+            access: with whose right the registry is asked.
+            rules: the rules it is for. A log is asked only where one of them wants its proof (attacks A16, A29).
+        """
         found = _Findings(digest)
         try:
-            async with asyncio.timeout(DISCOVERY_SECONDS), self._queue:
+            async with asyncio.timeout(DISCOVERY_SECONDS), self._queues[self._upstream_of(repository)]:
                 search = _Search(self._upstream, self._manifests, repository, digest, access, found)
                 candidates = await search.candidates()
                 async with asyncio.TaskGroup() as verifying:
                     for candidate in candidates:
-                        verifying.create_task(self._verify(candidate, keys, found))
+                        verifying.create_task(self._verify(candidate, keys, rules, found))
         except TimeoutError:
             found.lack(Reason.VERIFICATION_TIMEOUT, f"its signatures could not be read in {DISCOVERY_SECONDS:.0f} s")
         return found.evidence()
 
-    async def _verify(self, candidate: Candidate, keys: Sequence[PublicKey], found: "_Findings") -> None:
+    async def _verify(
+        self, candidate: Candidate, keys: Sequence[PublicKey], rules: Sequence[Rule], found: "_Findings"
+    ) -> None:
+        now = self._clock.now()
         async with self._threads:
-            verdict = await asyncio.to_thread(self._verifier.verify, candidate, keys, self._clock.now())
-        if isinstance(verdict, VerifiedSignature):
-            found.signatures.append(verdict)
-        else:
-            found.rejected.append(verdict)
+            verdict = await asyncio.to_thread(self._verifier.verify, candidate, keys, now)
+        if isinstance(verdict, RejectedCandidate):
+            if verdict.reason in UNDETERMINED:
+                found.lack(verdict.reason, verdict.detail)
+            else:
+                found.rejected.append(verdict)
+            return
+        found.signatures.append(verdict)
+        if verdict.entry is None or not wants_proof(rules, verdict, now):
+            return
+        try:
+            if await self._logs.proves(verdict.entry):
+                found.signatures[found.signatures.index(verdict)] = verdict.proven()
+        except LogUnavailable as lost:
+            found.lack(Reason.LOG_UNAVAILABLE, str(lost))
 
 
 class _Findings:

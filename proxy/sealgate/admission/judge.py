@@ -35,6 +35,7 @@ from sealgate.oci.reference import Repository
 from sealgate.policy.decide import cover, decide, refuse
 from sealgate.policy.decision import Decision, Finding, Outcome, Subject
 from sealgate.policy.model import Operation, PolicySet, Resolved
+from sealgate.policy.rules import applies
 from sealgate.ports import Access, Clock, DecisionKey, SignatureVerifier, Store
 
 _NOT_FOUND: Final = 404
@@ -78,7 +79,7 @@ class Judge:
     raise `StateUnavailable` when it is not known what lists what.
 
     Args:
-        upstream: the name of the registry in question.
+        upstream_of: the name of the registry that a repository is at.
         store: what lists what, and earlier decisions.
         verifier: whose version and trusted roots decisions depend on.
         manifests: how indexes are read.
@@ -92,7 +93,7 @@ class Judge:
     def __init__(
         self,
         *,
-        upstream: str,
+        upstream_of: Callable[[Repository], str],
         store: Store,
         verifier: SignatureVerifier,
         manifests: Manifests,
@@ -104,7 +105,7 @@ class Judge:
     ) -> None:
         self.policies = policies
         self.listings = Listings(store)
-        self._upstream = upstream
+        self._upstream_of = upstream_of
         self._store = store
         self._verifier = verifier
         self._manifests = manifests
@@ -113,7 +114,7 @@ class Judge:
         self._discovery = discovery
         self._carriers = carriers
         self._flights: SingleFlight[Decision] = SingleFlight()
-        self._signed = 0
+        self._signed = self._deleted = 0
         self._resolve: Callable[[str, Operation, str | None], Resolved] = lru_cache(RESOLUTIONS_IN_MEMORY)(
             policies.resolve
         )
@@ -144,6 +145,20 @@ class Judge:
         """
         self._signed += 1
         await self._store.forget_denials(repository, digest)
+
+    async def forget(self, repository: Repository) -> None:
+        """Decide everything in this repository afresh: what an admission rests on may be gone (attacks B21).
+
+        Raises:
+            StateUnavailable: what is kept cannot be dropped.
+        """
+        self._deleted += 1
+        self._manifests.forget(repository)
+        await self._store.forget_decisions(repository)
+
+    def lets_anything_pass(self, repository: Repository) -> bool:
+        """Whether any artifact at all would be admitted on pull, so that no manifest need vouch for a blob."""
+        return self._resolve(repository.name, Operation.PULL, None).asks_nothing
 
     async def _by_policies_or_index(self, artifact: Artifact, access: Access, depth: int) -> Judgement:
         resolved = self._resolve(artifact.repository.name, Operation.PULL, None)
@@ -186,26 +201,29 @@ class Judge:
         if (known := await self._cached(key)) is not None:
             return Judgement(decision=known, cached=True)
 
-        signed = self._signed
+        signed, deleted = self._signed, self._deleted
 
         async def compute() -> Decision:
             decision = await self._decide(artifact, resolved, access)
-            if decision.admitted or signed == self._signed:  # else a signature came meanwhile that this one did not see
+            # Not kept: a refusal that has not seen the signature that came meanwhile, and anything that has seen what
+            # was deleted meanwhile.
+            if deleted == self._deleted and (decision.admitted or signed == self._signed):
                 await self._save(key, decision)
             return decision
 
-        decision, shared = await self._flights.run((key, signed), compute)
+        decision, shared = await self._flights.run((key, signed, deleted), compute)
         if shared and decision.outcome is Outcome.UNDETERMINED:  # the doubt may be its starter's: a token that ran out
-            decision, shared = await self._flights.run((key, signed, access), compute)
+            decision, shared = await self._flights.run((key, signed, deleted, access), compute)
         return Judgement(decision=decision, cached=shared)
 
     async def _decide(self, artifact: Artifact, resolved: Resolved, access: Access) -> Decision:
+        subject = Subject(digest=artifact.digest, kinds=kinds_of(artifact.manifest))
+        rules = [rule for policy in resolved.policies for rule in policy.rules if applies(rule, subject)]
         evidence = (
-            await self._discovery.gather(artifact.repository, artifact.digest, resolved.keys, access)
+            await self._discovery.gather(artifact.repository, artifact.digest, resolved.keys, access, rules)
             if resolved.needs_evidence
             else Evidence(subject=artifact.digest)
         )
-        subject = Subject(digest=artifact.digest, kinds=kinds_of(artifact.manifest))
         return decide(resolved, subject, evidence, self._clock.now(), self._admit_seconds)
 
     async def as_carrier(self, artifact: Artifact, access: Access) -> Judgement | None:
@@ -257,7 +275,7 @@ class Judge:
 
     def _key(self, artifact: Artifact, policies: str) -> DecisionKey:
         return DecisionKey(
-            upstream=self._upstream,
+            upstream=self._upstream_of(artifact.repository),
             repository=artifact.repository,
             digest=artifact.digest,
             operation=Operation.PULL,

@@ -57,3 +57,8 @@ class Manifests:
             _, (_, size) = self._known.popitem(last=False)
             self._held -= size
         return manifest
+
+    def forget(self, repository: Repository) -> None:
+        """Read everything of this repository again: something of it was deleted."""
+        for key in [key for key in self._known if key[0] == repository]:
+            self._held -= self._known.pop(key)[1]

@@ -12,17 +12,18 @@ from sealgate.evidence.reason import Reason
 from sealgate.oci.digest import Digest
 from sealgate.oci.manifest import ImageManifest
 from sealgate.oci.reference import Reference, Repository
+from sealgate.policy.access import Right
 from sealgate.policy.decide import refuse
 from sealgate.policy.decision import Decision, Finding, Outcome, Subject
 from sealgate.policy.model import Operation
-from sealgate.ports import Access, Caller, Clock, DecisionRecord, FetchedManifest, Store, Upstream
+from sealgate.ports import Access, Caller, Clock, DecisionRecord, FetchedManifest, Rights, Store, Upstream
 
 _NOT_FOUND: Final = 404
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PulledManifest:
-    """A manifest, and whether it may be served: only if `record.decision.admitted`."""
+    """A manifest, and whether it may be served: only if `record.served`."""
 
     manifest: FetchedManifest
     record: DecisionRecord
@@ -32,8 +33,17 @@ class Pull:
     """Manifests and blobs on their way out."""
 
     def __init__(
-        self, *, upstream: Upstream, store: Store, manifests: Manifests, judge: Judge, recorder: Recorder, clock: Clock
+        self,
+        *,
+        upstream: Upstream,
+        store: Store,
+        manifests: Manifests,
+        judge: Judge,
+        recorder: Recorder,
+        clock: Clock,
+        rights: Rights | None = None,
     ) -> None:
+        self._rights = rights
         self._upstream = upstream
         self._store = store
         self._manifests = manifests
@@ -80,6 +90,7 @@ class Pull:
             reference=reference,
             cached=judgement.cached,
             started=started,
+            inspected=self._inspects(judgement.decision, repository, caller),
         )
         return PulledManifest(manifest=fetched, record=record)
 
@@ -101,6 +112,7 @@ class Pull:
             cached=False,
             started=started,
             quiet=decision.admitted,
+            inspected=self._inspects(decision, repository, caller),
         )
 
     async def is_manifest(self, repository: Repository, digest: Digest) -> bool:
@@ -133,8 +145,27 @@ class Pull:
                 undetermined = undetermined or replace(decision, digest=digest)
         if refused is not None:  # a client whose token ran out must be told so, or it never asks for another
             raise refused
+        if undetermined is None and await self._is_free(repository, digest):
+            return Decision(outcome=Outcome.ADMIT, digest=digest, valid_until=self._clock.now())
         return undetermined or self._refused(
             digest, Reason.BLOB_NOT_ADMITTED, "no admitted manifest of this repository is known to list this blob"
+        )
+
+    async def _is_free(self, repository: Repository, digest: Digest) -> bool:
+        """Whether a blob that no manifest is known to list may be served: where any artifact may, whole or in parts.
+
+        Never what is known to be a manifest: those are served as such, and read before (attacks B9).
+        """
+        return self._judge.lets_anything_pass(repository) and not await self.is_manifest(repository, digest)
+
+    def _inspects(self, decision: Decision, repository: Repository, caller: Caller) -> bool:
+        """Whether the caller reads what is not admitted: a scanner. Never what has more than one meaning."""
+        malformed = decision.finding is not None and decision.finding.reason is Reason.MANIFEST_MALFORMED
+        return (
+            self._rights is not None
+            and not decision.admitted
+            and not malformed
+            and self._rights.may(Right.INSPECT, repository, caller)
         )
 
     def _refused(self, digest: Digest, reason: Reason, text: str) -> Decision:

@@ -11,14 +11,25 @@ from sealgate.admission.carriers import carrier_subject
 from sealgate.admission.judge import Artifact, Judge, Judgement
 from sealgate.admission.manifests import Manifests
 from sealgate.admission.recorder import Recorder
-from sealgate.errors import ContentMismatch
+from sealgate.errors import ContentMismatch, RightMissing
 from sealgate.evidence.reason import Reason
 from sealgate.oci.digest import NO_CONTENT, Digest
 from sealgate.oci.reference import Reference, Repository, Tag
+from sealgate.policy.access import Right
 from sealgate.policy.decide import refuse
 from sealgate.policy.decision import Decision, Finding, Outcome, Subject
 from sealgate.policy.model import Operation
-from sealgate.ports import Access, Caller, Clock, DecisionRecord, FetchedManifest, Store, StoredManifest, Upstream
+from sealgate.ports import (
+    Access,
+    Caller,
+    Clock,
+    DecisionRecord,
+    FetchedManifest,
+    Rights,
+    Store,
+    StoredManifest,
+    Upstream,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +53,17 @@ class Push:
     """Manifests on their way in."""
 
     def __init__(
-        self, *, upstream: Upstream, store: Store, manifests: Manifests, judge: Judge, recorder: Recorder, clock: Clock
+        self,
+        *,
+        upstream: Upstream,
+        store: Store,
+        manifests: Manifests,
+        judge: Judge,
+        recorder: Recorder,
+        clock: Clock,
+        rights: Rights | None = None,
     ) -> None:
+        self._rights = rights
         self._upstream = upstream
         self._store = store
         self._manifests = manifests
@@ -73,6 +93,7 @@ class Push:
             ContentMismatch: it has another digest than it was sent to.
             UpstreamRefused, UpstreamUnavailable: the upstream did not take it.
             StateUnavailable: what it lists cannot be remembered.
+            RightMissing: the caller may push and not sign, or the other way round, and this is the other.
         """
         started = self._recorder.started()
         digest = Digest.of(raw)
@@ -90,9 +111,11 @@ class Push:
             return PushedManifest(digest=digest, record=record, stored=None, moved=False)
         if isinstance(reference, Digest):
             carrier = await self._judge.as_carrier(artifact, access)
+            self._check_right(repository, caller, carrier)
             answer = await self._put(artifact, fetched, reference, carrier, access)
             return PushedManifest(digest=digest, record=None, stored=answer, moved=True)
         judgement = await self._judge.for_push(artifact, reference.name, access)
+        self._check_right(repository, caller, judgement)
         decision = judgement.decision
         keep = decision.curable or decision.outcome is Outcome.UNDETERMINED
         stored: StoredManifest | None = None
@@ -126,6 +149,12 @@ class Push:
         if carrier_of is not None:  # a refusal must not outlive the signature that mends it
             await self._judge.forget_denials(artifact.repository, carrier_of)
         return stored
+
+    def _check_right(self, repository: Repository, caller: Caller, judgement: Judgement | None) -> None:
+        """Carriers are pushed by those who may sign, everything else by those who may push."""
+        right = Right.PUSH if judgement is None or judgement.carrier_of is None else Right.SIGN
+        if self._rights is not None and not self._rights.may(right, repository, caller):
+            raise RightMissing(f"no right to {right} here")
 
     def _uncovered(
         self, repository: Repository, reference: Reference | None, digest: Digest, caller: Caller

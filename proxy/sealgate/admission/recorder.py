@@ -30,6 +30,7 @@ class Recorder:
         cached: bool,
         started: float,
         quiet: bool = False,
+        inspected: bool = False,
     ) -> DecisionRecord:
         """A record of this decision.
 
@@ -41,6 +42,7 @@ class Recorder:
             reference: as it was asked for; None when it was about the repository as a whole.
             cached: whether it was reused.
             started: what `started()` said before.
+            inspected: whether it is served all the same, to a caller with the right to inspect.
             quiet: do not write it down (an admitted blob: its manifest's line is there).
         """
         now = self._clock.now()
@@ -55,6 +57,7 @@ class Recorder:
             policies=self._policies,
             cached=cached,
             took_ms=round((self._clock.monotonic() - started) * 1000, 3),
+            inspected=inspected,
         )
         if not quiet:
             self._log.record(record)

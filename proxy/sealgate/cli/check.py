@@ -4,7 +4,6 @@ import asyncio
 import json
 from dataclasses import replace
 from typing import Annotated, Final
-from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
@@ -44,20 +43,20 @@ def check(
     flags = Overrides(upstream=upstream, policies=policies or (), trusted_root=trusted_root)
     with readable_errors():
         made = settings_from(settings, flags)
-        repository, asked = parse_named(reference, made)
+        repository, asked, image = parse_named(reference, made.names)
         decision = asyncio.run(_decide(made, policies_from(made), repository, asked))
     if as_json:
         print(json.dumps({"reference": named(repository, asked), **to_json(decision)}, indent=2))
     else:
-        image = f"{urlsplit(made.called).netloc}/{repository}@{decision.digest}"
-        _show(console(), named(repository, asked), decision, image)
+        _show(console(), named(repository, asked), decision, f"{image}@{decision.digest}")
     raise typer.Exit(OUTCOMES[decision.outcome])
 
 
 async def _decide(settings: Settings, policies: PolicySet, repository: Repository, asked: Reference) -> Decision:
     # Judged afresh: the store of a running gate is left alone.
     async with core(replace(settings, state=None), policies) as made:
-        fetched = await made.upstream.manifest(repository, asked, MANIFESTS, Access())
+        await made.refresher.fill()
+        fetched = await made.upstream.manifest(repository, asked, MANIFESTS, Access(by_gate=True))
         artifact = Artifact(
             repository=repository,
             digest=fetched.digest,
@@ -65,7 +64,7 @@ async def _decide(settings: Settings, policies: PolicySet, repository: Repositor
             tag_subject=carrier_subject(asked),
             by_digest=isinstance(asked, Digest),
         )
-        return (await made.judge.for_pull(artifact, Access())).decision
+        return (await made.judge.for_pull(artifact, Access(by_gate=True))).decision
 
 
 def _show(out: Console, name: str, decision: Decision, image: str) -> None:

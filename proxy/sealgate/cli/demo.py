@@ -17,7 +17,7 @@ from sealgate.cli.exits import Exit, readable_errors
 from sealgate.cli.options import Json, with_port
 from sealgate.cli.tables import console, table
 from sealgate.http.server import Running, serve
-from sealgate.settings import Settings, UpstreamSettings
+from sealgate.settings import Settings, TrustedRootSettings, UpstreamSettings
 from sealgate.testing.demo import World, try_everything, world
 from sealgate.wiring import gate, load_policies
 
@@ -45,9 +45,9 @@ async def _running(port: int) -> AsyncIterator[tuple[World, Running]]:
         settings = with_port(
             Settings(
                 port=port,
-                upstream=UpstreamSettings(name="default", url=made.registry.url),
+                upstreams=(UpstreamSettings(name="default", url=made.registry.url),),
                 policies=(made.policies,),
-                trusted_root=made.policies / "trusted_root.json",
+                trusted_roots={"default": TrustedRootSettings(file=made.policies / "trusted_root.json")},
             )
         )
         policies = load_policies(settings.policies, {}).policy_set(settings.unmatched)

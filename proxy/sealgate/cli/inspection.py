@@ -2,24 +2,22 @@
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated
 
 import typer
-from rich.markup import escape
-from rich.tree import Tree
 
-from sealgate.admission.inspection import Inspection
-from sealgate.admission.inspection import inspect as look_at
+from sealgate.admission.inspection import Attested, Inspection, Inspector
 from sealgate.cli.exits import readable_errors
+from sealgate.cli.inspection_tree import tree
 from sealgate.cli.options import Json, Policies, SettingsFile, TrustedRoot, Upstream, policies_from, settings_from
 from sealgate.cli.references import parse_named
 from sealgate.cli.tables import console
-from sealgate.evidence.signature import KeylessSigner, VerifiedSignature
-from sealgate.oci.artifact import kinds_of
+from sealgate.evidence.signature import KeylessSigner, RejectedCandidate, Source, VerifiedSignature
 from sealgate.oci.manifest import ImageManifest, Index
 from sealgate.oci.reference import Reference, Repository, named
+from sealgate.policy.decision_json import to_json
 from sealgate.policy.model import Operation, PolicySet, Resolved
 from sealgate.ports import Access
 from sealgate.settings import Overrides, Settings
@@ -34,14 +32,17 @@ def inspect(
     trusted_root: TrustedRoot = None,
     as_json: Json = False,
 ) -> None:
-    """Show the signatures and attestations on REF, who made them, and what is wrong with those that are not good.
+    """Show what hangs on REF: signatures, attestations and other referrers, who made them, and what is proven of it.
 
-    Keys are those of the policies that cover the repository and of the settings' key ring.
+    Of each signature it says whether it counts, rule by rule, and why not where it does not. Keys are those of the
+    policies that cover the repository for pulls, and of the settings' key ring. It asks the registry itself and needs
+    no gate running; `sealgate check` says what the gate would decide. Exit status: 0, however bad the signatures are;
+    3 when REF cannot be read, 2 wrong usage.
     """
     flags = Overrides(upstream=upstream, policies=policies or (), trusted_root=trusted_root)
     with readable_errors():
         made = settings_from(settings, flags)
-        repository, asked = parse_named(reference, made)
+        repository, asked, _ = parse_named(reference, made.names)
         loaded = policies_from(made)
         names = _key_names(made, loaded.resolve(repository.name, Operation.PULL))
         found = asyncio.run(_inspect(made, loaded, repository, asked))
@@ -49,66 +50,28 @@ def inspect(
     if as_json:
         print(json.dumps(_json(name, found, names), indent=2))
     else:
-        console().print(_tree(name, found, names))
+        console().print(tree(name, found, names))
 
 
 async def _inspect(settings: Settings, policies: PolicySet, repository: Repository, asked: Reference) -> Inspection:
     ring = {entry.key.fingerprint: entry.key for entry in key_ring(dict(settings.keys)).values()}
-    covering = {key.fingerprint: key for key in policies.resolve(repository.name, Operation.PULL).keys}
-    keys = tuple((ring | covering).values())
+    resolved = policies.resolve(repository.name, Operation.PULL)
+    keys = tuple((ring | {key.fingerprint: key for key in resolved.keys}).values())
     async with core(replace(settings, state=None), policies) as made:
-        return await look_at(made.upstream, made.discovery, repository, asked, keys, Access())
+        await made.refresher.fill()
+        inspector = Inspector(
+            upstream=made.upstream,
+            manifests=made.manifests,
+            discovery=made.discovery,
+            verifier=made.trusted_roots,
+            clock=made.clock,
+        )
+        return await inspector.inspect(repository, asked, resolved, keys, Access(by_gate=True))
 
 
 def _key_names(settings: Settings, covering: Resolved) -> dict[str, str]:
     ring = {entry.key.fingerprint: name for name, entry in key_ring(dict(settings.keys)).items()}
     return {wanted.key.fingerprint: wanted.name for policy in covering.policies for wanted in policy.named_keys} | ring
-
-
-def _tree(name: str, found: Inspection, names: Mapping[str, str]) -> Tree:
-    kinds = ", ".join(sorted({name for kind in kinds_of(found.manifest) for name in kind.names}))
-    tree = Tree(escape(f"{name}\n{found.digest}  {found.size} bytes\n{kinds}"))
-    for line in _signatures(found, names):
-        tree.add(escape(line))
-    if not found.evidence.signatures and not found.evidence.rejected:
-        tree.add("no signature")
-    if found.attestations:
-        tree.add(f"{found.attestations} attestations (not verified yet)")
-    carriers = {good.source.carrier for good in found.evidence.signatures}
-    carriers |= {bad.source.carrier for bad in found.evidence.rejected}
-    for entry in found.referrers:
-        if entry.digest not in carriers:
-            tree.add(
-                escape(f"referrer {entry.digest}  {entry.artifact_type or entry.media_type} (nobody vouches for it)")
-            )
-    for line in (*(lack.detail for lack in found.evidence.shortfalls), *found.unread):
-        tree.add(escape(f"not all could be read: {line}"))
-    for line in _children(found):
-        tree.add(escape(line))
-    return tree
-
-
-def _signatures(found: Inspection, names: Mapping[str, str]) -> Iterable[str]:
-    for good in found.evidence.signatures:
-        at = ", ".join(moment.isoformat() for moment in good.signed_at)
-        log = f"log {good.log.value}" + (f" #{good.log_index}" if good.log_index is not None else "")
-        yield f"signature {good.source.carrier}\n{_signer(good, names)}\n{log}" + (f", {at}" if at else "")
-    for bad in found.evidence.rejected:
-        yield f"no signature {bad.source.carrier}\n{bad.reason.value}: {bad.detail}"
-
-
-def _signer(signature: VerifiedSignature, names: Mapping[str, str]) -> str:
-    signer = signature.signer
-    if isinstance(signer, KeylessSigner):
-        claims = "".join(f"\n  {name}: {value}" for name, value in sorted(signer.claims.items()))
-        return f"by {signer.identity} (issuer {signer.issuer}){claims}"
-    return f"by key {names.get(signer.fingerprint, 'without a name')} ({signer.fingerprint[:16]}…)"
-
-
-def _children(found: Inspection) -> Iterable[str]:
-    if isinstance(found.manifest, Index):
-        for child in found.manifest.manifests:
-            yield f"manifest {child.digest}  {child.platform or 'no platform'}"
 
 
 def _json(name: str, found: Inspection, names: Mapping[str, str]) -> dict[str, object]:
@@ -121,30 +84,10 @@ def _json(name: str, found: Inspection, names: Mapping[str, str]) -> dict[str, o
         "artifact_type": manifest.artifact_type,
         "layers": len(manifest.layers) if isinstance(manifest, ImageManifest) else 0,
         "signatures": [
-            {
-                "carrier": str(good.source.carrier),
-                "position": good.source.position,
-                "key": None if isinstance(good.signer, KeylessSigner) else names.get(good.signer.fingerprint, ""),
-                "fingerprint": None if isinstance(good.signer, KeylessSigner) else good.signer.fingerprint,
-                "identity": good.signer.identity if isinstance(good.signer, KeylessSigner) else None,
-                "issuer": good.signer.issuer if isinstance(good.signer, KeylessSigner) else None,
-                "claims": dict(good.signer.claims) if isinstance(good.signer, KeylessSigner) else {},
-                "log": good.log.value,
-                "log_index": good.log_index,
-                "signed_at": [moment.isoformat() for moment in good.signed_at],
-            }
-            for good in found.evidence.signatures
+            {**_fact(good, names), "rules": _rules(found, good.source)} for good in found.evidence.signatures
         ],
-        "rejected": [
-            {
-                "carrier": str(bad.source.carrier),
-                "position": bad.source.position,
-                "reason": bad.reason,
-                "why": bad.detail,
-            }
-            for bad in found.evidence.rejected
-        ],
-        "attestations": found.attestations,
+        "rejected": [_refusal(bad) for bad in found.evidence.rejected],
+        "attestations": [_attestation(one, names) for one in found.attestations],
         "referrers": [
             {"digest": str(entry.digest), "artifact_type": entry.artifact_type, "media_type": entry.media_type}
             for entry in found.referrers
@@ -153,5 +96,63 @@ def _json(name: str, found: Inspection, names: Mapping[str, str]) -> dict[str, o
             {"digest": str(child.digest), "platform": child.platform}
             for child in (manifest.manifests if isinstance(manifest, Index) else ())
         ],
-        "unread": [*(lack.detail for lack in found.evidence.shortfalls), *found.unread],
+        "decision": to_json(found.decision),
+        "unread": list(found.unread),
     }
+
+
+def _fact(good: VerifiedSignature, names: Mapping[str, str]) -> dict[str, object]:
+    signer = good.signer
+    who: dict[str, object]
+    if isinstance(signer, KeylessSigner):
+        who = {
+            "identity": signer.identity,
+            "issuer": signer.issuer,
+            "trusted_root": signer.trusted_root,
+            "claims": dict(signer.claims),
+        }
+    else:
+        who = {"key": names.get(signer.fingerprint, ""), "fingerprint": signer.fingerprint}
+    return {
+        **_place(good.source),
+        **who,
+        "log": good.log.value,
+        "log_entries": [
+            {
+                "log": entry.log_id,
+                "proof": entry.proof.value,
+                "index": entry.index,
+                "at": entry.at.isoformat() if entry.at else None,
+            }
+            for entry in good.entries
+        ],
+        "timestamps": [moment.isoformat() for moment in good.timestamps],
+        "signed_at": [moment.isoformat() for moment in good.signed_at],
+    }
+
+
+def _rules(found: Inspection, source: Source) -> list[dict[str, object]]:
+    return [
+        {
+            "policy": one.policy,
+            "rule": one.rule,
+            "counts": one.finding is None,
+            "reason": one.finding.reason if one.finding else None,
+            "why": one.finding.text if one.finding else None,
+        }
+        for one in found.standing(source)
+    ]
+
+
+def _attestation(one: Attested, names: Mapping[str, str]) -> dict[str, object]:
+    good = not isinstance(one.verdict, RejectedCandidate)
+    told = _refusal(one.verdict) if isinstance(one.verdict, RejectedCandidate) else _fact(one.verdict, names)
+    return {"predicate_type": one.predicate_type, "verified": good, **told}
+
+
+def _refusal(bad: RejectedCandidate) -> dict[str, object]:
+    return {**_place(bad.source), "reason": bad.reason, "why": bad.detail}
+
+
+def _place(source: Source) -> dict[str, object]:
+    return {"carrier": str(source.carrier), "position": source.position}

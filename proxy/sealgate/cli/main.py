@@ -3,7 +3,7 @@
 import typer
 
 from sealgate import __version__
-from sealgate.cli import check, demo, inspection, policy, serve
+from sealgate.cli import check, demo, doctor, inspection, policy, serve, verify_bundle
 
 app = typer.Typer(
     name="sealgate",
@@ -31,7 +31,9 @@ def _root(
 app.command("serve")(serve.serve)
 app.command("check")(check.check)
 app.command("inspect")(inspection.inspect)
+app.command("verify-bundle")(verify_bundle.verify_bundle)
 app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
 app.add_typer(policy.app, name="policy", help="Validate policies.")
 
 

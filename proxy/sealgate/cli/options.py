@@ -56,4 +56,5 @@ def policies_from(settings: Settings) -> PolicySet:
     Raises:
         ConfigurationInvalid: with every problem of every file.
     """
-    return load_policies(settings.policies, key_ring(dict(settings.keys))).policy_set(settings.unmatched)
+    loaded = load_policies(settings.policies, key_ring(dict(settings.keys)), settings.trusted_roots)
+    return loaded.policy_set(settings.unmatched)

@@ -1,7 +1,8 @@
 """`sealgate policy validate PATH…`: every problem of every file, at once."""
 
 import json
-from dataclasses import asdict
+from collections.abc import Iterable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -11,6 +12,8 @@ from sealgate.adapters import files
 from sealgate.cli.exits import Exit, readable_errors
 from sealgate.cli.options import Json, SettingsFile, settings_from
 from sealgate.cli.tables import console, table
+from sealgate.errors import ConfigurationInvalid
+from sealgate.oci.naming import Names
 from sealgate.policy.load import Loaded, RingKey
 from sealgate.policy.problems import Problem
 from sealgate.settings import Overrides
@@ -35,14 +38,22 @@ def validate(
 ) -> None:
     """Check policy files as the gate would load them: all together, every problem at once.
 
-    The settings are only needed for their key ring (trusted_keys). Exit status: 2 when there are errors, else 0.
+    The settings are only needed for what policies name of them: keys (trusted_keys), trusted roots, and upstreams in
+    the names of repositories. Exit status: 2 when there are errors, else 0.
     """
     with readable_errors():
         ring: dict[str, RingKey] = {}
+        roots: Iterable[str] = ("default",)
+        names: Names | None = None
         if settings is not None:
-            flags = Overrides(upstream="http://localhost", policies=tuple(str(path) for path in paths))
-            ring = key_ring(dict(settings_from(settings, flags).keys))
-        loaded = load_policies(tuple(paths), ring)
+            flags = Overrides(policies=tuple(str(path) for path in paths))
+            try:
+                made = settings_from(settings, flags)
+                names = made.names
+            except ConfigurationInvalid:  # perhaps only because a flag of `serve` is to name the registry
+                made = settings_from(settings, replace(flags, upstream="http://localhost"))
+            ring, roots = key_ring(dict(made.keys)), made.trusted_roots
+        loaded = load_policies(tuple(paths), ring, roots, names)
     if as_json:
         print(json.dumps(_json(loaded), indent=2))
     else:

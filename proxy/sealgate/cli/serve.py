@@ -1,7 +1,9 @@
 """`sealgate serve`: the gate, until it is told to stop."""
 
 import asyncio
+import contextlib
 import logging
+import resource
 import signal
 import sys
 from typing import Annotated, Final
@@ -14,10 +16,9 @@ from sealgate.errors import UpstreamRefused, UpstreamUnavailable
 from sealgate.http.server import serve as listen_on
 from sealgate.limits import DRAIN_SECONDS
 from sealgate.policy.model import PolicySet
-from sealgate.ports import Access
-from sealgate.ports import Upstream as Registry
-from sealgate.settings import Overrides, Settings
-from sealgate.wiring import decision_log, gate
+from sealgate.ports import Access, Registry
+from sealgate.settings import Overrides, Settings, UpstreamSettings
+from sealgate.wiring import decision_log, gate, listener_tls
 
 _log: Final = logging.getLogger("sealgate")
 
@@ -57,6 +58,7 @@ def serve(
         state=state,
         decision_log=decisions,
     )
+    _raise_limit_of_open_files()
     with readable_errors():
         made = with_port(settings_from(settings, flags))
         asyncio.run(_serve(made, policies_from(made)))
@@ -67,26 +69,41 @@ async def _serve(settings: Settings, policies: PolicySet) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     log = decision_log(settings)
-    async with gate(settings, policies, log) as made:
-        running = await listen_on(made.edge, settings.host, settings.port)
+    async with gate(settings, policies, log) as made, listener_tls(settings) as tls:
+        running = await listen_on(made.edge, settings.host, settings.port, tls=tls)
         _log.info(
-            "listening on %s:%d for %s, %d policies (set %s)",
-            running.host, running.port, settings.upstream.url, len(policies.policies), policies.digest[:12],
+            "listening on %s://%s:%d for %s, %d policies (set %s)",
+            "https" if tls else "http", running.host, running.port, ", ".join(each.url for each in settings.upstreams),
+            len(policies.policies), policies.digest[:12],
         )  # fmt: skip
         if not settings.public_url:
             _log.warning("public_url is not set: refusals tell people to use %s", settings.called)
-        await _look_at(made.core.upstream, settings)
+        for upstream in settings.upstreams:
+            if upstream.tls.unsafe_skip_verification:
+                _log.warning(
+                    "unsafe_skip_tls_verification: whoever is on the way to upstream %s (%s) can answer in its place, "
+                    "and read the credentials that are sent to it",
+                    upstream.name, upstream.url,
+                )  # fmt: skip
+        await asyncio.gather(*(_look_at(made.core.registries[each.name], each) for each in settings.upstreams))
         await stop.wait()
         _log.info("stopping: requests in flight have %d s to finish", DRAIN_SECONDS)
         await running.stop(DRAIN_SECONDS)
     _log.info("stopped")
 
 
-async def _look_at(upstream: Registry, settings: Settings) -> None:
-    """Say so at once when the registry cannot be reached. The gate serves all the same: it may come up later."""
+def _raise_limit_of_open_files() -> None:
+    """To what the system lets this process have, as Go programs do: 1024, a usual default, is for `select`."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+async def _look_at(registry: Registry, said: UpstreamSettings) -> None:
+    """Say so at once when a registry cannot be reached. The gate serves all the same: it may come up later."""
     try:
-        await upstream.ping(Access())
+        await registry.ping(Access())
     except UpstreamRefused:
         return  # it wants credentials, which clients bring
     except UpstreamUnavailable as error:
-        _log.warning("the registry at %s cannot be reached yet: %s", settings.upstream.url, error)
+        _log.warning("upstream %s (%s) cannot be reached yet: %s", said.name, said.url, error)

@@ -47,6 +47,7 @@ class Reason(StrEnum):
     UPSTREAM_LIMITED = "upstream-limited"
     EVIDENCE_TOO_MUCH = "evidence-too-much"
     VERIFICATION_TIMEOUT = "verification-timeout"
+    LOG_UNAVAILABLE = "log-unavailable"
     TRUSTED_ROOT_UNUSABLE = "trusted-root-unusable"
     STATE_UNAVAILABLE = "state-unavailable"
 
@@ -57,6 +58,7 @@ UNDETERMINED: Final = frozenset(
         Reason.UPSTREAM_LIMITED,
         Reason.EVIDENCE_TOO_MUCH,
         Reason.VERIFICATION_TIMEOUT,
+        Reason.LOG_UNAVAILABLE,
         Reason.TRUSTED_ROOT_UNUSABLE,
         Reason.STATE_UNAVAILABLE,
     }

@@ -1,7 +1,7 @@
 """What is known of the signatures on one digest, once every candidate was looked at."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -39,14 +39,29 @@ class SimpleSigning:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """A candidate that is one Sigstore bundle (sigstore_bundle.proto), as JSON."""
+    """A candidate that is one Sigstore bundle (sigstore_bundle.proto), as JSON.
+
+    Args:
+        attested: whether any statement about the subject will do, and not only cosign's that it is signed.
+    """
 
     source: Source
     subject: Digest
     raw: bytes
+    attested: bool = False
 
 
-Candidate: TypeAlias = SimpleSigning | Bundle
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attestation:
+    """A candidate of cosign's older format for attestations: a DSSE envelope, and annotations beside it."""
+
+    source: Source
+    subject: Digest
+    envelope: bytes
+    annotations: Mapping[str, str]
+
+
+Candidate: TypeAlias = SimpleSigning | Bundle | Attestation
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +102,46 @@ class LogProof(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedEntry:
+    """Which entry of which log: enough to ask that log for its inclusion proof.
+
+    Args:
+        log: the fingerprint of the log's key, which is what the log is, whatever it is called (attacks A6).
+        index: its place in the log, as the log's promise says.
+        leaf: the hash of the entry in the log's tree (RFC 6962 section 2.1).
+    """
+
+    log: str
+    index: int
+    leaf: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRecord:
+    """A transparency log's entry for a signature, which verified.
+
+    Args:
+        log_id: which log's, in hexadecimal. Two entries with one are one log's word, and not two (attacks A6).
+        proof: how it was proven.
+        index: its place in the log; None where nothing signed says.
+        at: when the log took it; None where no promise says.
+    """
+
+    log_id: str
+    proof: LogProof
+    index: int | None = None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedSignature:
     """A signature over the subject's digest that verified. Whether it is enough is the policy's business.
 
     Args:
+        log: the strongest proof among its log entries.
+        entries: its log entries; every one that came with it verified.
+        entry: the log entry of which the log gave its promise; None when there is none.
+        timestamps: the times of timestamp authorities; every timestamp that came with it verified.
         signed_at: every time that a log or a timestamp authority vouched for; empty when none did.
         expires: when this fact stops being one, if it does (a key or root with an end).
     """
@@ -98,9 +149,26 @@ class VerifiedSignature:
     source: Source
     signer: Signer
     log: LogProof
-    log_index: int | None = None
+    entries: tuple[LogRecord, ...] = ()
+    entry: LoggedEntry | None = None
+    timestamps: tuple[datetime, ...] = ()
     signed_at: tuple[datetime, ...] = ()
     expires: datetime | None = None
+
+    @property
+    def log_index(self) -> int | None:
+        """The place of the first entry that has one."""
+        return next((entry.index for entry in self.entries if entry.index is not None), None)
+
+    def proven(self) -> "VerifiedSignature":
+        """The same fact once the log has proven that it holds `entry`."""
+        records = tuple(
+            replace(one, proof=LogProof.INCLUSION)
+            if self.entry is not None and (one.log_id, one.index) == (self.entry.log, self.entry.index)
+            else one
+            for one in self.entries
+        )
+        return replace(self, log=LogProof.INCLUSION, entries=records)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,33 +1,68 @@
 """The headers of a request, read into types. What is not read here is not looked at (attacks B10, B29).
 
-Never looked at: `Host`, `Forwarded`, `X-Forwarded-*`, `Via`, `X-HTTP-Method-Override`, `X-Original-URL`, conditional
-headers, cookies. A client that writes them changes nothing.
+`Host` is looked up among the names of the registries, and counts for nothing else. Never looked at: `Forwarded`,
+`X-Forwarded-*`, `Via`, `X-HTTP-Method-Override`, `X-Original-URL`, conditional headers, cookies. A client that writes
+them changes nothing.
 """
 
 import base64
 import binascii
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from aiohttp import web
 
 from sealgate.http.problem import RequestRejected
 from sealgate.limits import ACCEPTED_TYPES, CALLER_CHARACTERS
 from sealgate.oci.media_types import MANIFESTS
+from sealgate.oci.naming import DEFAULT, Routed
 from sealgate.oci.wire import ErrorCode, printable
+from sealgate.policy.identity import NOBODY, Identity
 from sealgate.policy.record import Caller
 from sealgate.ports import Access, ByteRange
 
 ANYTHING: Final = "*/*"
 
+_WARNINGS: Final = web.RequestKey("sealgate.warnings", list[str])
+_IDENTITY: Final = web.RequestKey("sealgate.identity", Identity)
+_PASSES: Final = web.RequestKey("sealgate.passes", bool)
+_ROUTED: Final = web.RequestKey("sealgate.routed", Routed)
+
 # RFC 6838 section 4.2, and the wildcards of RFC 9110 section 12.5.1.
 _TYPE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}", re.ASCII)
-_RANGE: Final = re.compile(r"bytes=([0-9]{1,18})-([0-9]{0,18})", re.ASCII)
+_RANGE: Final = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})", re.ASCII)
 _CONTENT_RANGE: Final = re.compile(r"([0-9]{1,18})-([0-9]{1,18})", re.ASCII)
 
 
-def access_of(request: web.BaseRequest) -> Access:
-    """With whose right the upstream is asked.
+def enter(request: web.BaseRequest, identity: Identity, *, passes: bool) -> None:
+    """Note who asks, and whether their credentials may go to the upstream; until then it is nobody, and they may not.
+
+    Args:
+        request: it.
+        identity: whom the gate has authenticated.
+        passes: whether the upstream is asked with the client's `Authorization`.
+    """
+    request[_IDENTITY], request[_PASSES] = identity, passes
+
+
+def host_of(request: web.BaseRequest) -> str:
+    """Which host the client thinks that it talks to; "" when it does not say. The parser refuses a second one."""
+    return request.headers.get("Host", "")
+
+
+def route(request: web.BaseRequest, routed: Routed) -> None:
+    """Note which repository a request is about."""
+    request[_ROUTED] = routed
+
+
+def routed_of(request: web.BaseRequest) -> Routed:
+    """Which repository a request is about, and how it called it."""
+    return request[_ROUTED]
+
+
+def authorization_of(request: web.BaseRequest) -> str | None:
+    """The client's credentials; None when it shows none.
 
     Raises:
         RequestRejected: more than one `Authorization`, or one that is not printable ASCII (400).
@@ -35,15 +70,44 @@ def access_of(request: web.BaseRequest) -> Access:
     values = request.headers.getall("Authorization", [])
     if len(values) > 1 or not all(value.isascii() and value.isprintable() for value in values):
         raise RequestRejected(400, ErrorCode.UNAUTHORIZED, "one Authorization header of printable ASCII is accepted")
-    return Access(values[0] if values else None)
+    return values[0] if values else None
+
+
+def certificate_of(request: web.BaseRequest) -> Mapping[str, Any] | None:
+    """The client's TLS certificate, which the listener has verified; None when it shows none."""
+    found: Mapping[str, Any] | None = (
+        None if request.transport is None else request.transport.get_extra_info("peercert")
+    )
+    return found or None
+
+
+def access_of(request: web.BaseRequest) -> Access:
+    """With whose right the upstream is asked: the client's own only where the door said so (attacks B28).
+
+    Raises:
+        RequestRejected: credentials that no request can have (400).
+    """
+    authorization, passes = authorization_of(request), request.get(_PASSES, False)
+    warned = warnings_of(request).append
+    routed = request.get(_ROUTED)
+    upstream = DEFAULT if routed is None else routed.upstream
+    return Access(authorization if passes else None, upstream=upstream, by_gate=not passes, warned=warned)
+
+
+def warnings_of(request: web.BaseRequest) -> list[str]:
+    """What the upstream warned of while this request was answered; the answer carries it on."""
+    told: list[str] = request.setdefault(_WARNINGS, [])
+    return told
 
 
 def caller_of(request: web.BaseRequest) -> Caller:
-    """Who asks, as far as the request says so: for the decision log, never for a decision."""
+    """Who asks. The name is for the decision log; only the identity counts for anything."""
+    identity = request.get(_IDENTITY, NOBODY)
     return Caller(
         address=request.remote or "",
         user_agent=printable(request.headers.get("User-Agent", ""), CALLER_CHARACTERS),
-        name=_basic_name(request.headers.get("Authorization", "")),
+        name=printable(identity.name, CALLER_CHARACTERS) or _basic_name(request.headers.get("Authorization", "")),
+        identity=identity,
     )
 
 
@@ -89,17 +153,17 @@ def content_type_of(request: web.BaseRequest) -> str:
 
 
 def range_of(request: web.BaseRequest) -> ByteRange | None:
-    """The one range of bytes that is asked for.
+    """The one range of bytes that is asked for; whether the blob has it is the upstream's to say (416).
 
     None is the whole blob, which RFC 9110 section 14.2 lets a server send for every range it does not want to serve:
-    several, one counted from the end, one under `If-Range`, one that is none.
+    several, one under `If-Range`, one that is none.
     """
     values = request.headers.getall("Range", [])
     found = _RANGE.fullmatch(values[0]) if len(values) == 1 and "If-Range" not in request.headers else None
-    if found is None:
+    if found is None or found[0] == "bytes=-":
         return None
-    first, last = int(found[1]), int(found[2]) if found[2] else None
-    return None if last is not None and last < first else ByteRange(first=first, last=last)
+    first, last = (int(end) if end else None for end in found.groups())
+    return ByteRange(first=first, last=last)
 
 
 def content_range_of(request: web.BaseRequest, length: int | None) -> str | None:

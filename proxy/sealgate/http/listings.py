@@ -1,51 +1,70 @@
-"""Listings: tags and referrers, read into types and told again. Nothing in them is judged (design section 5)."""
+"""Listings: tags, referrers, repositories; read into types and told again, and not judged (design section 5)."""
 
 import json
 import re
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import quote
 
 from aiohttp import web
 
 from sealgate.errors import ReferenceMalformed, UpstreamUnavailable
 from sealgate.http import answer
-from sealgate.http.inbound import access_of
+from sealgate.http.inbound import access_of, caller_of, routed_of
+from sealgate.http.places import page
 from sealgate.http.problem import RequestRejected
 from sealgate.http.target import ReferrersTarget, TagsTarget
-from sealgate.limits import LISTING_ENTRIES
+from sealgate.limits import CURSOR_CHARACTERS, LISTING_ENTRIES
 from sealgate.oci.manifest import Descriptor
 from sealgate.oci.media_types import OCI_INDEX
-from sealgate.oci.reference import Tag
+from sealgate.oci.naming import Names
+from sealgate.oci.reference import Repository
 from sealgate.oci.wire import ErrorCode
-from sealgate.ports import Upstream
+from sealgate.ports import Caller, Registry, Rights, Upstream
 
 _NUMBER: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
 
 
 class Listings:
-    """Answers requests for tag and referrers listings.
+    """Answers requests for listings.
 
     Args:
         upstream: what is listed.
+        names: which canonical name is whose.
+        rights: who may see which repositories; None leaves it to the upstream.
     """
 
-    def __init__(self, upstream: Upstream) -> None:
+    def __init__(self, upstream: Upstream, names: Names, rights: Rights | None = None) -> None:
         self._upstream = upstream
+        self._names = names
+        self._rights = rights
 
     async def tags(self, request: web.BaseRequest, target: TagsTarget, query: Mapping[str, str]) -> web.StreamResponse:
         """One page of the tags (distribution-spec 1.1, "Listing Tags"), at most `limits.LISTING_ENTRIES` (B20)."""
-        most, last = _number(query.get("n", "")), _last(query.get("last", ""))
-        # `n=0` is an empty page; whether the repository may be seen at all is still the upstream's to say.
-        wanted = None if most is None else max(most, 1)
-        page = await self._upstream.tags(target.repository, wanted, last, access_of(request))
-        tags = [tag.name for tag in page.tags] if most != 0 else []
-        headers = [("Content-Type", "application/json")]
-        if page.last is not None and most != 0:
-            number = "" if most is None else f"n={most}&"
-            after = quote(page.last, safe="")
-            headers.append(("Link", f'</v2/{target.repository}/tags/list?{number}last={after}>; rel="next"'))
-        return answer.ok(200, headers, _json({"name": target.repository.name, "tags": tags}))
+        most, wanted = _numbers(query)
+        page = await self._upstream.tags(target.repository, wanted, _last(query), access_of(request))
+        names = [tag.name for tag in page.tags] if most != 0 else []
+        routed = routed_of(request)
+        path = f"/v2/{routed.asked}/tags/list"
+        return _page(path, routed.ns, most, page.last, {"name": routed.asked, "tags": names})
+
+    async def catalog(
+        self, request: web.BaseRequest, registry: Registry, query: Mapping[str, str]
+    ) -> web.StreamResponse:
+        """One page of one registry's repositories, of those that this caller may read (attacks B20)."""
+        most, wanted = _numbers(query)
+        page = await registry.catalog(wanted, _last(query), access_of(request))
+        caller = caller_of(request)
+        shown = [one.name for one in page.repositories if self._may_be_seen(registry.name, one, caller)]
+        told = {"repositories": shown if most != 0 else []}
+        return _page("/v2/_catalog", query.get("ns", ""), most, page.last, told)
+
+    def _may_be_seen(self, registry: str, own: Repository, caller: Caller) -> bool:
+        """Whether a repository is listed: never what cannot be asked for by the name that the registry gives it."""
+        try:
+            repository = self._names.canonical_at(registry, own)
+        except ReferenceMalformed:
+            return False
+        return self._rights is None or self._rights.may_pull(repository, caller)
 
     async def referrers(
         self, request: web.BaseRequest, target: ReferrersTarget, query: Mapping[str, str]
@@ -69,19 +88,34 @@ class Listings:
         return answer.ok(200, headers, _json(index))
 
 
-def _number(text: str) -> int | None:
+def _numbers(query: Mapping[str, str]) -> tuple[int | None, int | None]:
+    """How many are asked for, and how many to ask the upstream for.
+
+    `n=0` is an empty page; whether the caller may see it at all is still the upstream's to say.
+    """
+    text = query.get("n", "")
     if not text:
-        return None
+        return None, None
     if not _NUMBER.fullmatch(text):
-        raise RequestRejected(400, ErrorCode.UNSUPPORTED, "the query's n is no number of tags")
-    return min(int(text), LISTING_ENTRIES)
+        raise RequestRejected(400, ErrorCode.UNSUPPORTED, "the query's n is no number of entries")
+    most = min(int(text), LISTING_ENTRIES)
+    return most, max(most, 1)
 
 
-def _last(text: str) -> str:
-    try:
-        return Tag.parse(text).name if text else ""
-    except ReferenceMalformed as error:
-        raise RequestRejected(400, ErrorCode.UNSUPPORTED, f"the query's last: {error}") from error
+def _last(query: Mapping[str, str]) -> str:
+    """Where the page begins: after a name, or at what the upstream calls it; it gets it back as it gave it."""
+    last = query.get("last", "")
+    if len(last) > CURSOR_CHARACTERS:
+        raise RequestRejected(400, ErrorCode.UNSUPPORTED, "the query's last is too long")
+    return last
+
+
+def _page(path: str, ns: str, most: int | None, last: str | None, document: Mapping[str, object]) -> web.StreamResponse:
+    headers = [("Content-Type", "application/json")]
+    if last is not None and most != 0:
+        number = {} if most is None else {"n": str(most)}
+        headers.append(("Link", f'<{page(path, ns, {**number, "last": last})}>; rel="next"'))
+    return answer.ok(200, headers, _json(document))
 
 
 def _descriptor(found: Descriptor) -> dict[str, object]:

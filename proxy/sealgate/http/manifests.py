@@ -1,13 +1,15 @@
-"""Manifests: GET, HEAD and PUT (distribution-spec 1.1, "Pulling manifests", "Pushing manifests")."""
+"""Manifests (distribution-spec 1.1, "Pulling manifests", "Pushing manifests", "Content Management")."""
 
 from aiohttp import web
 
+from sealgate.admission.deletes import Deletes
 from sealgate.admission.pull import Pull
 from sealgate.admission.push import Push
 from sealgate.errors import ContentMismatch
 from sealgate.http import answer
 from sealgate.http.body import Body
-from sealgate.http.inbound import accept_of, access_of, caller_of, content_type_of
+from sealgate.http.inbound import accept_of, access_of, caller_of, content_type_of, routed_of
+from sealgate.http.places import place
 from sealgate.http.problem import RequestRejected
 from sealgate.http.refusal import refuse_manifest
 from sealgate.http.render import refused, unexpected, warnings
@@ -23,13 +25,13 @@ class Manifests:
     Args:
         pull: decides what may be read.
         push: decides what may be written.
-        host: the gate's own name, for messages.
+        deletes: deletes.
     """
 
-    def __init__(self, pull: Pull, push: Push, host: str) -> None:
+    def __init__(self, pull: Pull, push: Push, deletes: Deletes) -> None:
         self._pull = pull
         self._push = push
-        self._host = host
+        self._deletes = deletes
 
     async def get(self, request: web.BaseRequest, target: ManifestTarget) -> web.StreamResponse:
         """GET, and HEAD, which is the same without the body (attacks B3).
@@ -51,9 +53,9 @@ class Manifests:
             ("Content-Type", pulled.manifest.content_type.partition(";")[0].strip()),
             ("Docker-Content-Digest", str(asked)),
         )
-        if decision.admitted:
+        if pulled.record.served:
             return answer.ok(200, (*descriptor, *warnings(decision)), raw)
-        return refuse_manifest(request, reference, pulled.record, descriptor, len(raw), self._host)
+        return refuse_manifest(request, reference, pulled.record, descriptor, len(raw))
 
     async def put(self, request: web.BaseRequest, target: ManifestTarget) -> web.StreamResponse:
         """PUT. `?tag=` is no parameter of this route: the tag that is judged is the one that moves (attacks B18)."""
@@ -66,10 +68,10 @@ class Manifests:
             raise RequestRejected(400, ErrorCode.DIGEST_INVALID, f"the body is not {reference}")
         pushed = await self._push.manifest(target.repository, reference, content_type, raw, access, caller)
         if not pushed.moved:
-            return answer.error(refused(pushed.record, self._host) if pushed.record else unexpected())
+            return answer.error(refused(pushed.record, routed_of(request).image) if pushed.record else unexpected())
         digest = reference if isinstance(reference, Digest) else pushed.digest
         headers = [
-            ("Location", f"/v2/{target.repository}/manifests/{digest}"),
+            ("Location", place(routed_of(request), f"manifests/{digest}")),
             ("Docker-Content-Digest", str(digest)),
         ]
         if pushed.stored is not None and pushed.stored.subject is not None:
@@ -77,3 +79,8 @@ class Manifests:
         if pushed.record is not None:
             headers.extend(warnings(pushed.record.decision))
         return answer.ok(201, headers)
+
+    async def delete(self, request: web.BaseRequest, target: ManifestTarget) -> web.StreamResponse:
+        """DELETE of a tag, or of a manifest by its digest. Whether this caller may is asked before."""
+        await self._deletes.manifest(target.repository, target.reference, access_of(request))
+        return answer.ok(202)

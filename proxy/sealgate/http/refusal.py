@@ -10,7 +10,7 @@ from typing import Final
 from aiohttp import web
 
 from sealgate.http import answer
-from sealgate.http.inbound import asks_for_push
+from sealgate.http.inbound import asks_for_push, routed_of
 from sealgate.http.problem import Problem
 from sealgate.http.render import refused
 from sealgate.oci.digest import Digest
@@ -33,7 +33,6 @@ def refuse_manifest(
     record: DecisionRecord,
     descriptor: tuple[tuple[str, str], ...],
     size: int,
-    host: str,
 ) -> web.StreamResponse:
     """The answer to a GET or HEAD of a manifest that is not admitted.
 
@@ -43,14 +42,13 @@ def refuse_manifest(
         record: why not.
         descriptor: type and digest of the manifest, as headers.
         size: its length in bytes.
-        host: the gate's own name.
 
     Returns:
         For a reader, the refusal. Where a signature is all that is missing: to the HEAD of a push, 404, because it
         stops at anything else, and its PUT is what is judged; to a client that signs, about a digest, what it needs
         to sign it: its descriptor to a HEAD, and to a GET 404, at which cosign 2 goes on.
     """
-    problem = refused(record, host)
+    problem = refused(record, routed_of(request).image)
     if record.decision.curable:
         if asks_for_push(request):
             return answer.error(_unknown(problem))

@@ -7,6 +7,7 @@ nothing was sent yet, and otherwise a broken connection: never the end of a wron
 import asyncio
 import hashlib
 import logging
+from collections.abc import Set
 from typing import Final
 
 from aiohttp import web
@@ -25,7 +26,7 @@ class _ClientGone(Exception):
 
 
 async def relay(
-    request: web.BaseRequest, response: web.StreamResponse, stream: BlobStream, digest: Digest | None
+    request: web.BaseRequest, response: web.StreamResponse, stream: BlobStream, digests: Set[Digest]
 ) -> web.StreamResponse:
     """Send a stream as the body of an answer.
 
@@ -33,14 +34,14 @@ async def relay(
         request: who gets it.
         response: its status and headers, not sent yet.
         stream: the bytes.
-        digest: what they must have; None for a part of a blob, which only the client can check.
+        digests: what they must have; none for a part of a blob, which only the client can check.
 
     Raises:
         ContentMismatch: they have another digest or length, and nothing was sent yet.
         UpstreamUnavailable: they did not come, and nothing was sent yet.
     """
     try:
-        await _pump(request, response, stream, digest)
+        await _pump(request, response, stream, digests)
     except _ClientGone:
         _logger.info("%s left in the middle of a blob", request.remote)
         answer.cut(request)
@@ -53,12 +54,12 @@ async def relay(
 
 
 async def _pump(
-    request: web.BaseRequest, response: web.StreamResponse, stream: BlobStream, digest: Digest | None
+    request: web.BaseRequest, response: web.StreamResponse, stream: BlobStream, digests: Set[Digest]
 ) -> None:
     transport = request.transport
     if transport is not None and not transport.is_closing():
         transport.set_write_buffer_limits(high=RELAY_CHUNK_BYTES)
-    hashing = hashlib.new(digest.algorithm) if digest else None
+    hashing = [(digest, hashlib.new(digest.algorithm)) for digest in digests]
     received, held = 0, b""
     async for chunk in stream.chunks:
         if not chunk:  # it would let go of the piece before it
@@ -66,15 +67,16 @@ async def _pump(
         received += len(chunk)
         if received > stream.size:
             raise ContentMismatch(f"the upstream sent more than the {stream.size} bytes it announced")
-        if hashing:
-            hashing.update(chunk)
+        for _, hashed in hashing:
+            hashed.update(chunk)
         if held:
             await _write(request, response, held)
         held = chunk
     if received != stream.size:
         raise ContentMismatch(f"the upstream sent {received} of the {stream.size} bytes it announced")
-    if digest and hashing and hashing.hexdigest() != digest.hex:
-        raise ContentMismatch(f"the upstream's content is not {digest}")
+    for digest, hashed in hashing:
+        if hashed.hexdigest() != digest.hex:
+            raise ContentMismatch(f"the upstream's content is not {digest}")
     await _write(request, response, held)
 
 

@@ -5,13 +5,16 @@ podman, skopeo, helm, oras and cosign show. "Could not check" is 503 with `Retry
 again. The upstream's own 4xx stay what they are.
 """
 
+from collections.abc import Iterable
 from http import HTTPStatus
 from http.client import responses
+from itertools import islice
 from typing import Final, TypeAlias
 
 from sealgate.errors import (
     ContentMismatch,
     Malformed,
+    RightMissing,
     SealgateError,
     StateUnavailable,
     TooLarge,
@@ -68,12 +71,12 @@ _CODES: Final = {
 _UNQUOTED: Final = str.maketrans({'"': "'", "\\": "/"})  # the two that a quoted-string would escape
 
 
-def refused(record: DecisionRecord, host: str) -> Problem:
+def refused(record: DecisionRecord, image: str) -> Problem:
     """A decision that is no admission, as an answer.
 
     Args:
         record: the decision.
-        host: the gate's own name, for the command in the message.
+        image: what people write for the repository, for the command in the message.
     """
     decision = record.decision
     status, code = _UNAVAILABLE
@@ -82,7 +85,7 @@ def refused(record: DecisionRecord, host: str) -> Problem:
     return Problem(
         status=status,
         code=code,
-        message=explain.message(record, host),
+        message=explain.message(record, image),
         detail=explain.detail(record),
         phrase=explain.phrase(record),
         headers=_retry_after(status) + warnings(decision),
@@ -98,6 +101,9 @@ def failed(error: SealgateError, operation: Operation) -> Problem:
     """
     if isinstance(error, RequestRejected):
         return error.problem
+    if isinstance(error, RightMissing):
+        status, code = _DENIED
+        return Problem(status=status, code=code, message=str(error), phrase=str(error))
     if isinstance(error, UpstreamRefused) and 400 <= error.status < 500:
         return _passed_on(error)
     reason = next((reason for kind, reason in _REASONS if isinstance(error, kind)), None)
@@ -124,10 +130,13 @@ def warnings(decision: Decision) -> tuple[tuple[str, str], ...]:
 
     Distribution-spec 1.1, "Warnings": `299 - "<text>"`, and no other form; shown by podman, skopeo and oras.
     """
-    return tuple(
-        ("Warning", f'299 - "{ascii_only(text, MESSAGE_CHARACTERS).translate(_UNQUOTED)}"')
-        for text in decision.warnings[:WARNINGS]
-    )
+    return passed_on(decision.warnings)
+
+
+def passed_on(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """Warnings as headers, each once."""
+    told = (ascii_only(text, MESSAGE_CHARACTERS).translate(_UNQUOTED) for text in dict.fromkeys(texts))
+    return tuple(("Warning", f'299 - "{text}"') for text in islice(told, WARNINGS))
 
 
 def reason_phrase(problem: Problem) -> str:

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from typing import ClassVar, Final, TypeAlias
 
 from sealgate.errors import ReferenceMalformed
+from sealgate.http.problem import RequestRejected
 from sealgate.http.query import read_query
 from sealgate.limits import REQUEST_TARGET_BYTES
 from sealgate.oci.digest import Digest
-from sealgate.oci.reference import Reference, Repository, parse_reference
+from sealgate.oci.reference import Reference, Repository, Tag
+from sealgate.oci.wire import ErrorCode
 
 _PATH: Final = re.compile(r"/v2/[A-Za-z0-9._:/-]*", re.ASCII)
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
@@ -28,15 +30,15 @@ class Ping:
     """`/v2/`."""
 
     methods: ClassVar = ("GET", "HEAD")
-    parameters: ClassVar = frozenset[str]()
+    parameters: ClassVar = frozenset({"ns"})
 
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """`/v2/_catalog`: known, so that it can be refused by name."""
+    """`/v2/_catalog`: of Distribution, not of the specification; answered only where the settings say so."""
 
     methods: ClassVar = ("GET", "HEAD")
-    parameters: ClassVar = frozenset[str]()
+    parameters: ClassVar = frozenset({"ns", "n", "last"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class ManifestTarget:
 
     repository: Repository
     reference: Reference
-    methods: ClassVar = ("GET", "HEAD", "PUT")
+    methods: ClassVar = ("GET", "HEAD", "PUT", "DELETE")
     parameters: ClassVar = frozenset({"ns"})
 
 
@@ -55,17 +57,17 @@ class BlobTarget:
 
     repository: Repository
     digest: Digest
-    methods: ClassVar = ("GET", "HEAD")
+    methods: ClassVar = ("GET", "HEAD", "DELETE")
     parameters: ClassVar = frozenset({"ns"})
 
 
 @dataclass(frozen=True, slots=True)
 class UploadStart:
-    """`/v2/<name>/blobs/uploads/`. `mount` and `from` are not known here: a mount is answered as an upload (B19)."""
+    """`/v2/<name>/blobs/uploads/`."""
 
     repository: Repository
     methods: ClassVar = ("POST",)
-    parameters: ClassVar = frozenset({"ns", "digest"})
+    parameters: ClassVar = frozenset({"ns", "digest", "mount", "from"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +99,8 @@ class ReferrersTarget:
     parameters: ClassVar = frozenset({"ns", "artifactType"})
 
 
-Target: TypeAlias = (
-    Ping | Catalog | ManifestTarget | BlobTarget | UploadStart | UploadSession | TagsTarget | ReferrersTarget
-)
+RepositoryTarget: TypeAlias = ManifestTarget | BlobTarget | UploadStart | UploadSession | TagsTarget | ReferrersTarget
+Target: TypeAlias = Ping | Catalog | RepositoryTarget
 
 
 def parse_target(raw: str) -> tuple[Target, Mapping[str, str]]:
@@ -107,8 +108,9 @@ def parse_target(raw: str) -> tuple[Target, Mapping[str, str]]:
 
     Raises:
         ReferenceMalformed: it is none of the grammar: it has `%`, `//`, a dot segment, `;`, a trailing slash, another
-            form than origin-form, a name, tag or digest that is none, or is too long.
-        RequestRejected: a parameter that this target knows is repeated or unreadable.
+            form than origin-form, a name or tag that is none, or is too long.
+        RequestRejected: where a digest has to be there is none (400), or a parameter that this target knows is
+            repeated or unreadable (400).
     """
     path, _, query = raw.partition("?")
     if len(raw) > REQUEST_TARGET_BYTES or not _PATH.fullmatch(path):
@@ -124,7 +126,7 @@ def _target(path: str) -> Target:
         case ["_catalog"]:
             return Catalog()
         case [*name, "manifests", reference]:
-            return ManifestTarget(_repository(name), parse_reference(reference))
+            return ManifestTarget(_repository(name), _digest(reference) if ":" in reference else Tag.parse(reference))
         case [*name, "tags", "list"]:
             return TagsTarget(_repository(name))
         case [*name, "blobs", "uploads", ""]:
@@ -132,12 +134,22 @@ def _target(path: str) -> Target:
         case [*name, "blobs", "uploads", token] if _TOKEN.fullmatch(token):
             return UploadSession(_repository(name), token)
         case [*name, "blobs", digest]:
-            return BlobTarget(_repository(name), Digest.parse(digest))
+            return BlobTarget(_repository(name), _digest(digest))
         case [*name, "referrers", digest]:
-            return ReferrersTarget(_repository(name), Digest.parse(digest))
+            return ReferrersTarget(_repository(name), _digest(digest))
         case _:
             raise ReferenceMalformed("there is no such path at a registry")
 
 
 def _repository(components: list[str]) -> Repository:
     return Repository.parse("/".join(components))
+
+
+def _digest(text: str) -> Digest:
+    """A digest. Registries answer 400 to what only looks like one, which is not the 404 of what is not there (B14)."""
+    try:
+        return Digest.parse(text)
+    except ReferenceMalformed as error:
+        if ":" not in text:
+            raise
+        raise RequestRejected(400, ErrorCode.DIGEST_INVALID, str(error)) from error

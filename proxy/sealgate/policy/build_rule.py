@@ -27,18 +27,19 @@ _LATER_FIELDS: Final = (
     "min_signed_at",
     "index",
 )
-_LATER_IN_REQUIREMENT: Final = ("claims", "trusted_root", "not_before", "not_after")
+_LATER_IN_REQUIREMENT: Final = ("claims", "not_before", "not_after")
 _NOT_BESIDE_FREE: Final = ("key_requirements", "trusted_keys", "threshold", "rekor", "signature_type", "required")
 _FOR_KEYLESS: Final = (
     "certificate_identity",
     "certificate_identity_regexp",
     "certificate_oidc_issuer",
     "certificate_oidc_issuer_regexp",
+    "trusted_root",
 )
 # Their rules load, so that the rest of the policy is enforced; what they apply to is denied (design section 3).
 _UNCHECKABLE: Final = frozenset({SignatureType.GPG, SignatureType.NOTATION, SignatureType.DCT})
 _MEDIA_TYPE: Final = re.compile(r"[!-)+->@-~]+", re.ASCII)  # RFC 6838 and parameters: printable, and nothing of a glob
-_PROOFS: Final = {"offline": LogProof.INCLUSION, "promise": LogProof.PROMISE}
+_PROOFS: Final = {"offline": LogProof.INCLUSION, "online": LogProof.INCLUSION, "promise": LogProof.PROMISE}
 _IMAGES: Final = IMAGE | mt.IMAGE_CONFIGS | mt.IMAGE_MANIFESTS | mt.INDEXES
 
 
@@ -94,6 +95,7 @@ class RuleBuilder:
             alternatives=alternatives,
             threshold=data.get("threshold", 1),
             log=log,
+            fetches_proof=data.get("rekor", {}).get("proof") == "online",
             allow_unsigned=free,
             fix=data.get("fix", ""),
         )
@@ -187,7 +189,13 @@ class RuleBuilder:
             )
         identity = self._matcher(data, "certificate_identity", path, exact_or_glob)
         issuer = self._matcher(data, "certificate_oidc_issuer", path, exact)
-        return KeylessRequirement(identity=identity, issuer=issuer) if identity and issuer else None
+        trusted_root = data.get("trusted_root", "default")
+        if trusted_root not in self._sources.trusted_roots:
+            hint = did_you_mean(trusted_root, self._sources.trusted_roots) or "they are trusted_roots: in the settings"
+            self._document.refuse((*path, "trusted_root"), f"there is no trusted root {trusted_root}", hint)
+        if identity is None or issuer is None:
+            return None
+        return KeylessRequirement(identity=identity, issuer=issuer, trusted_root=trusted_root)
 
     def _matcher(
         self, data: Mapping[str, Any], key: str, path: Path, plain: Callable[[str], Exact | Glob]
@@ -223,11 +231,8 @@ class RuleBuilder:
         return made
 
     def _log(self, data: Mapping[str, Any], alternatives: Sequence[Requirement], path: Path) -> LogProof:
-        proof = data.get("proof", "offline")
-        if proof not in _PROOFS:
-            self._document.refuse((*path, "proof"), f"{proof} {LATER}", "offline and promise are")
         if data.get("required", True):
-            return _PROOFS.get(proof, LogProof.INCLUSION)
+            return _PROOFS.get(data.get("proof", "offline"), LogProof.INCLUSION)
         if any(isinstance(wanted, KeylessRequirement) for wanted in alternatives):
             text = "a keyless signature says nothing without its log entry: required: false is for keys only"
             hint = "put keys and keyless identities into rules of their own"

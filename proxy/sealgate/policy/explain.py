@@ -11,12 +11,12 @@ from sealgate.policy.record import DecisionRecord
 _VERBS: Final = {Outcome.ADMIT: "admitted", Outcome.DENY: "denied", Outcome.UNDETERMINED: "could not be checked"}
 
 
-def message(record: DecisionRecord, host: str) -> str:
+def message(record: DecisionRecord, image: str) -> str:
     """The whole story in one paragraph: docker and podman show people nothing else.
 
     Args:
         record: what was decided, about what.
-        host: the gate's own name, for the command that would help; "" leaves it out.
+        image: what people write for the repository, so that it comes through the gate: for the command that would help.
     """
     decision = record.decision
     name = record.reference
@@ -31,8 +31,7 @@ def message(record: DecisionRecord, host: str) -> str:
     if decision.outcome is Outcome.UNDETERMINED:
         by = f" (policy {decision.policy}, rule {decision.rule})" if decision.policy else ""
     sentence = f"{name} {_VERBS[decision.outcome]}{by}: {told or 'nothing stands against it'}."
-    reference = f"{host}/{record.repository}" if host else record.repository
-    fix = decision.cure.replace("{reference}", f"{reference}@{decision.digest}")
+    fix = decision.cure.replace("{reference}", f"{image}@{decision.digest}")
     end = (f"Fix: {fix}. " if fix else "") + f"Decision {record.identifier}"
     return f"{printable(sentence, MESSAGE_CHARACTERS - min(len(end), 1000))} {printable(end, MESSAGE_CHARACTERS)}"
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from sealgate.errors import ReferenceMalformed
+from sealgate.oci.naming import Names
 from sealgate.policy.build import Built
 from sealgate.policy.matchers import Exact, Glob, Regexp
 from sealgate.policy.model import KeylessRequirement, Matcher, Operation, Policy, SignatureType
@@ -21,15 +23,23 @@ _OPEN_REGEXP: Final = re.compile(r"\^?\(*(\?:)?\.[*+].*|[^:]*://\(*(\?:)?(\.|\[\
 _EMAIL_REGEXP: Final = re.compile(r"[^@/]*@(?:[a-z0-9-]|\\\.)+\$?", re.ASCII | re.IGNORECASE)
 # A dot that stands for itself in a host name, and for any character in a regular expression.
 _LOOSE_DOT: Final = re.compile(r"[a-z0-9-]\.[a-z]", re.ASCII | re.IGNORECASE)
+_OPEN_BEGINNING: Final = frozenset("*?{")
 _WILD: Final = re.compile(r"\*{2,}|\*|\?", re.ASCII)
 
 
-def warnings(policies: Sequence[Built]) -> Iterator[Problem]:
-    """What the author of these policies should look at."""
+def warnings(policies: Sequence[Built], names: Names | None = None) -> Iterator[Problem]:
+    """What the author of these policies should look at.
+
+    Args:
+        policies: all of them.
+        names: the registries behind the gate; None where they are not known.
+    """
     everything = [built.policy for built in policies]
     for built in policies:
         yield from _shallow(built, everything)
         yield from _one_sided(built, everything)
+        if names is not None:
+            yield from _misnamed(built, names)
         yield from _rules(built)
 
 
@@ -57,6 +67,27 @@ def _one_sided(built: Built, everything: Sequence[Policy]) -> Iterator[Problem]:
                 text = f"a {other.value} of {pattern.text} is covered by no policy"
                 hint = "what is not covered is denied, unless the settings' unmatched says otherwise"
                 yield built.document.problem(("repositories", position), text, hint, error=False)
+
+
+def _misnamed(built: Built, names: Names) -> Iterator[Problem]:
+    """Policies know canonical names only (design section 4): what is written in another way matches nothing."""
+    for field, patterns in (
+        ("repositories", built.policy.repositories),
+        ("exclude_repositories", built.policy.exclude_repositories),
+    ):
+        for position, pattern in enumerate(patterns):
+            if not _OPEN_BEGINNING.isdisjoint(pattern.text.partition("/")[0]):
+                continue
+            sample = _sample(pattern.text)
+            try:
+                canonical = names.canonical(sample, "", "").repository.name
+            except ReferenceMalformed as error:
+                text, hint = f"no repository is called so: {error}", "upstreams are named in the settings"
+            else:
+                if pattern.capture(canonical) is not None:
+                    continue
+                text, hint = f"no repository is called so: {sample} is {canonical}", "write the canonical name"
+            yield built.document.problem((field, position), text, hint, error=False)
 
 
 def _sample(pattern: str) -> str:

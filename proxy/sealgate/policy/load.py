@@ -75,7 +75,7 @@ def load(policy_files: Sequence[tuple[str, bytes]], sources: Sources) -> Loaded:
     return Loaded(
         policies=tuple(built.policy for built in in_force),
         disabled=tuple(built.policy.name for built in made if built.disabled),
-        problems=tuple(warnings(in_force)),
+        problems=tuple(warnings(in_force, sources.names)),
     )
 
 

@@ -90,6 +90,7 @@ class Rule:
         artifact_types: short names and media types it applies to; None is everything.
         alternatives: one of these satisfies it (or `threshold` distinct signers among them).
         log: the least proof of a transparency log entry that counts; `LogProof.NONE` asks for no entry.
+        fetches_proof: whether a proof that a signature does not bring is fetched from the log.
         allow_unsigned: artifacts of `artifact_types` pass without a signature; then there are no alternatives.
         fix: the team's own words on what to do.
     """
@@ -101,6 +102,7 @@ class Rule:
     alternatives: tuple[Requirement, ...] = ()
     threshold: int = 1
     log: LogProof = LogProof.INCLUSION
+    fetches_proof: bool = False
     allow_unsigned: bool = False
     fix: str = ""
 
@@ -186,6 +188,13 @@ class Resolved:
         return tuple(found[fingerprint] for fingerprint in sorted(found))
 
     @property
+    def asks_nothing(self) -> bool:
+        """Whether nothing at all is asked of any artifact, so that a blob needs no manifest to vouch for it."""
+        if not self.policies:
+            return self.unmatched is not Unmatched.DENY
+        return all(policy.allow_unsigned and not policy.rules for policy in self.policies)
+
+    @property
     def needs_evidence(self) -> bool:
         """Whether any rule of them asks for a signature at all."""
         return any(not rule.allow_unsigned for policy in self.policies for rule in policy.rules)
@@ -222,6 +231,17 @@ class PolicySet:
         )
 
     @property
+    def trusted_roots(self) -> frozenset[str]:
+        """The names of the trusted roots that a rule needs for certificates."""
+        return frozenset(
+            wanted.trusted_root
+            for policy in self.policies
+            for rule in policy.rules
+            for wanted in rule.alternatives
+            if isinstance(wanted, KeylessRequirement)
+        )
+
+    @property
     def digest(self) -> str:
         """SHA-256 (hexadecimal) of the whole set: what logs and health call it by."""
         told = "\n".join(
@@ -249,7 +269,7 @@ def _canonical(policy: Policy) -> str:
     rules = [
         (
             rule.name, rule.signature_type.value, rule.required, rule.allow_unsigned, rule.threshold,
-            rule.log.value, rule.fix,
+            rule.log.value, rule.fetches_proof, rule.fix,
             None if rule.artifact_types is None else sorted(rule.artifact_types),
             [
                 ("keyless", repr(wanted.identity), repr(wanted.issuer), wanted.trusted_root)

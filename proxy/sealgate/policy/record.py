@@ -5,16 +5,24 @@ from datetime import datetime
 
 from sealgate.oci.reference import Repository
 from sealgate.policy.decision import Decision
+from sealgate.policy.identity import NOBODY, Identity
 from sealgate.policy.model import Operation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who asked, for the decision log: as far as it is known, and never with a secret."""
+    """Who asked: as far as it is known, and never with a secret.
+
+    Args:
+        name: for the decision log. Whom the gate has authenticated; else the user name that the request states, which
+            only the upstream checks.
+        identity: whom the gate has authenticated. Rights follow from this and from nothing else here.
+    """
 
     address: str = ""
     user_agent: str = ""
     name: str = ""
+    identity: Identity = NOBODY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +34,7 @@ class DecisionRecord:
         reference: what was asked for, as `repo:tag` or `repo@digest`.
         cached: whether it was reused.
         took_ms: milliseconds that it took to reach.
+        inspected: whether it was served though it is not admitted, to a caller with the right to inspect.
     """
 
     identifier: str
@@ -38,3 +47,9 @@ class DecisionRecord:
     policies: str
     cached: bool
     took_ms: float
+    inspected: bool = False
+
+    @property
+    def served(self) -> bool:
+        """Whether the caller gets what was asked for."""
+        return self.decision.admitted or self.inspected

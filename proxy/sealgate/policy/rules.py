@@ -1,6 +1,6 @@
 """One rule, judged against the evidence: which signatures count, and how near it came where they do not suffice."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -56,6 +56,12 @@ def applies(rule: Rule, subject: Subject) -> bool:
     return rule.artifact_types is None or any(kind.names & rule.artifact_types for kind in subject.kinds)
 
 
+def wants_proof(rules: Iterable[Rule], signature: VerifiedSignature, now: datetime) -> bool:
+    """Whether the log is to be asked for a signature's proof: that is all it lacks, and the rule lets it be fetched."""
+    findings = (_weigh(signature, rule, now) for rule in rules if rule.fetches_proof)
+    return any(finding is not None and finding.reason is Reason.LOG_PROOF_MISSING for finding in findings)
+
+
 def judge(policy: Policy, rule: Rule, evidence: Evidence, now: datetime) -> RuleResult:
     """What one rule comes to.
 
@@ -94,9 +100,14 @@ def judge(policy: Policy, rule: Rule, evidence: Evidence, now: datetime) -> Rule
             findings.append(finding)
     findings.sort(key=lambda finding: (_RANK.get(finding.reason, len(_RANK)), finding.source, finding.text))
     names = tuple(sorted(_called(signer, rule) for signer in signers))
-    if len(signers) >= rule.threshold:
+    if len({_person(signer) for signer in signers}) >= rule.threshold:
         return replace(result, satisfied=True, signers=names, findings=tuple(findings), cure="")
     return replace(result, signers=names, findings=tuple(findings), finding=_nearest(rule, names, findings, evidence))
+
+
+def _person(signer: Signer) -> Signer:
+    """Who a signer is when signers are counted: the same identity of the same issuer, whichever root vouched."""
+    return replace(signer, trusted_root="") if isinstance(signer, KeylessSigner) else signer
 
 
 def _rejected(bad: RejectedCandidate, rule: Rule) -> Finding:
@@ -106,8 +117,11 @@ def _rejected(bad: RejectedCandidate, rule: Rule) -> Finding:
 
 
 def _nearest(rule: Rule, signers: tuple[str, ...], findings: Sequence[Finding], evidence: Evidence) -> Finding:
-    if evidence.shortfalls:  # something was not read: what was read does not satisfy, but it is not all there is
-        shortfall = evidence.shortfalls[0]
+    # Something was not read: what was read does not satisfy, but it is not all there is. That a log did not answer says
+    # something to the rules that ask it.
+    for shortfall in evidence.shortfalls:
+        if shortfall.reason is Reason.LOG_UNAVAILABLE and not rule.fetches_proof:
+            continue
         return Finding(reason=shortfall.reason, text=shortfall.detail)
     if signers:
         return Finding(
@@ -170,7 +184,7 @@ def _mismatch(signer: KeylessSigner, rule: Rule) -> Finding | None:
         reason = Reason.KEY_NOT_TRUSTED
     return Finding(
         reason=reason,
-        text=f"signed by {signer.identity} (issuer {signer.issuer}), expected {_expected(rule)}",
+        text=f"signed by {_keyless(signer.identity, signer.issuer, signer.trusted_root)}, expected {_expected(rule)}",
     )
 
 
@@ -178,7 +192,7 @@ def _expected(rule: Rule) -> str:
     told = [
         f"key {wanted.name}"
         if isinstance(wanted, KeyRequirement)
-        else f"{wanted.identity.text} (issuer {wanted.issuer.text})"
+        else _keyless(wanted.identity.text, wanted.issuer.text, wanted.trusted_root)
         for wanted in rule.alternatives
     ]
     return told[0] if len(told) == 1 else f"one of {', '.join(told)}"
@@ -186,12 +200,17 @@ def _expected(rule: Rule) -> str:
 
 def _called(signer: Signer, rule: Rule) -> str:
     if isinstance(signer, KeylessSigner):
-        return f"{signer.identity} (issuer {signer.issuer})"
+        return _keyless(signer.identity, signer.issuer, signer.trusted_root)
     return next(
         f"key {wanted.name}"
         for wanted in rule.alternatives
         if isinstance(wanted, KeyRequirement) and wanted.key.fingerprint == signer.fingerprint
     )
+
+
+def _keyless(identity: str, issuer: str, trusted_root: str) -> str:
+    root = "" if trusted_root == "default" else f", trusted root {trusted_root}"
+    return f"{identity} (issuer {issuer}{root})"
 
 
 def _command(rule: Rule) -> str:

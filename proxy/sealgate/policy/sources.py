@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sealgate.evidence.keys import PublicKey
+from sealgate.oci.naming import Names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +28,12 @@ class Sources:
         ring: the key ring.
         read_key: reads a PEM public key; raises `KeyRejected`.
         read_file: reads the file that a policy names, relative to the policy's own; raises `ConfigurationInvalid`.
+        trusted_roots: the names that the settings give to trusted roots.
+        names: the registries behind the gate; None where they are not known.
     """
 
     ring: Mapping[str, RingKey]
     read_key: Callable[[bytes], PublicKey]
     read_file: Callable[[str, str], bytes]
+    trusted_roots: frozenset[str] = frozenset({"default"})
+    names: Names | None = None

@@ -7,5 +7,10 @@ together.
 from sealgate.settings.model import KeySettings as KeySettings
 from sealgate.settings.model import Overrides as Overrides
 from sealgate.settings.model import Settings as Settings
+from sealgate.settings.model import TlsSettings as TlsSettings
+from sealgate.settings.model import TrustedRootSettings as TrustedRootSettings
+from sealgate.settings.model import UpstreamCredentials as UpstreamCredentials
 from sealgate.settings.model import UpstreamSettings as UpstreamSettings
+from sealgate.settings.model import UpstreamTimeouts as UpstreamTimeouts
+from sealgate.settings.model import UpstreamTls as UpstreamTls
 from sealgate.settings.read import read_settings as read_settings

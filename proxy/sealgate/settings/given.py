@@ -91,8 +91,6 @@ class Given:
             match name:
                 case "upstream":
                     self._said["upstreams"] = _Said([{"name": "default", "url": value}], Path(), source)
-                case "trusted_root":
-                    self._said["trusted_roots"] = _Said({"default": value}, Path(), source)
                 case "policies":
                     paths = [path for path in value.split(":") if path] if variable else list(value)
                     self._said["policies"] = _Said(paths, Path(), source)

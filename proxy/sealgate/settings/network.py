@@ -7,6 +7,7 @@ from typing import Final
 _PORTS: Final = 65536
 _HOST: Final = r"\[[0-9a-f:.]+\]|[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?"
 _LISTEN: Final = re.compile(rf"({_HOST}):([0-9]{{1,5}})", re.ASCII | re.IGNORECASE)
+_PATH: Final = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*", re.ASCII)  # no `.` or `..`, nothing escaped
 _ORIGIN: Final = re.compile(rf"(https?)://({_HOST})(?::([0-9]{{1,5}}))?/?", re.ASCII | re.IGNORECASE)
 
 
@@ -25,6 +26,19 @@ def origin_of(text: str) -> str:
         return ""
     port = f":{int(found[3])}" if found[3] else ""
     return f"{found[1].lower()}://{found[2].lower()}{port}"
+
+
+def host_of(text: str) -> str:
+    """A host and perhaps its port, in lower case; "" when it is none."""
+    return origin_of(f"https://{text}").removeprefix("https://") if not text.endswith("/") else ""
+
+
+def url_of(text: str) -> str:
+    """An origin and a path, put together again, without a slash at the end; "" when it is none."""
+    scheme, _, rest = text.partition("://")
+    host, slash, path = rest.partition("/")
+    origin, path = origin_of(f"{scheme}://{host}"), (slash + path).removesuffix("/")
+    return origin + path if origin and _PATH.fullmatch(path) else ""
 
 
 def joined(host: str, port: int) -> str:

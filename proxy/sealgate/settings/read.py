@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -10,13 +11,15 @@ from sealgate.limits import ADMIT_TTL_MOST_SECONDS, ADMIT_TTL_SECONDS
 from sealgate.policy import schema, strict_yaml
 from sealgate.policy.model import Unmatched
 from sealgate.policy.problems import did_you_mean
+from sealgate.settings.access import check_access, read_access
+from sealgate.settings.auth import read_auth
 from sealgate.settings.given import Given
-from sealgate.settings.model import KeySettings, Overrides, Settings
+from sealgate.settings.model import AuthSettings, KeySettings, Overrides, Settings, TlsSettings
 from sealgate.settings.network import address_of
-from sealgate.settings.trusted_roots import read_trusted_root
-from sealgate.settings.upstreams import read_upstream
+from sealgate.settings.tls import read_tls
+from sealgate.settings.trusted_roots import read_trusted_roots
+from sealgate.settings.upstreams import read_upstreams
 
-_LATER: Final = ("tls", "auth", "access")
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 
 
@@ -39,34 +42,57 @@ def read_settings(
     schema.check(document, "settings")
     given = Given(document, folder)
     given.override(flags, variables)
-    for name in _LATER:
-        if given.value(name, None) is not None:
-            given.refuse((name,), f"{name} is not supported yet", "leave it out")
     host, port = _listen(given)
-    upstream = read_upstream(given)
+    upstreams = read_upstreams(given)
     policies = tuple(given.path("policies", text) for text in given.value("policies", ()))
     if not policies and given.whole:
         given.refuse((), "no policies are named", "give policies: in the settings, or --policies")
     unmatched = _unmatched(given)
-    trusted_root, state = read_trusted_root(given), _state(given)
+    trusted_roots, state = read_trusted_roots(given), _state(given)
     log = given.value("decision_log", "-")
     public_url = given.origin(("public_url",), given.value("public_url", ""))
     admit_ttl = _admit_ttl(given)
-    if given.problems or upstream is None:
+    auth, tls = read_auth(given), read_tls(given)
+    access = read_access(given, auth)
+    check_access(given, auth, access, upstreams, tls)
+    if given.problems:
         raise ConfigurationInvalid(*(str(problem) for problem in given.problems))
-    return Settings(
+    made = Settings(
         host=host,
         port=port,
         public_url=public_url,
-        upstream=upstream,
+        tls=_asking_for_certificates(tls, auth),
+        upstreams=upstreams,
         policies=policies,
         unmatched=unmatched,
-        trusted_root=trusted_root,
+        trusted_roots=trusted_roots,
+        trusted_roots_folder=None if state is None else state.parent / "trusted-roots",
         keys={name: _key(given, entry) for name, entry in given.value("keys", {}).items()},
         state=state,
         decision_log=None if log == "-" else given.path("decision_log", log),
         admit_ttl=admit_ttl,
+        catalog=given.value("catalog", False),
+        auth=auth,
+        access=access,
     )
+    _check_names(given, made)
+    return made
+
+
+def _asking_for_certificates(tls: TlsSettings | None, auth: AuthSettings | None) -> TlsSettings | None:
+    """Where there are other ways to be let in than by a certificate, clients without one are not turned away."""
+    others = auth is not None and auth.certificate_field and (auth.reads_authorization or auth.anonymous)
+    return replace(tls, client_certificate_required=False) if tls is not None and others else tls
+
+
+def _check_names(given: Given, made: Settings) -> None:
+    """Refuse what could mean two upstreams."""
+    try:
+        _ = made.names
+    except ConfigurationInvalid as invalid:
+        for problem in invalid.problems:
+            given.refuse(("upstreams",), problem, "each name and each registry once")
+        raise ConfigurationInvalid(*(str(problem) for problem in given.problems)) from invalid
 
 
 def _listen(given: Given) -> tuple[str, int]:

@@ -13,8 +13,9 @@ from typing import Any, Final
 from sealgate.adapters.decision_log import JsonLinesLog
 from sealgate.http.server import serve
 from sealgate.policy.model import Unmatched
-from sealgate.settings import Settings, UpstreamSettings
-from sealgate.wiring import gate, load_policies
+from sealgate.ports import Rights
+from sealgate.settings import Overrides, read_settings
+from sealgate.wiring import gate, listener_tls, load_policies
 
 _STOP_SECONDS: Final = 0.5
 _TRUSTED_ROOT: Final = "trusted_root.json"
@@ -26,15 +27,17 @@ class RunningGate:
 
     Args:
         host: `127.0.0.1:port`, as it stands in references.
+        scheme: `https` where its settings have `tls`.
     """
 
     host: str
+    scheme: str = "http"
     _log: BytesIO = field(repr=False)
 
     @property
     def url(self) -> str:
         """Its origin."""
-        return f"http://{self.host}"
+        return f"{self.scheme}://{self.host}"
 
     @property
     def decisions(self) -> list[dict[str, Any]]:
@@ -51,6 +54,9 @@ async def running_gate(
     files: Mapping[str, bytes] | None = None,
     unmatched: Unmatched = Unmatched.DENY,
     state: Path | None = None,
+    rights: Rights | None = None,
+    catalog: bool = False,
+    more: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[RunningGate]:
     """A gate in front of a registry, on a free port of 127.0.0.1.
 
@@ -61,6 +67,9 @@ async def running_gate(
         files: what lies beside the policies, by name: the public keys that they name.
         unmatched: what happens to a repository that no policy covers.
         state: a SQLite file, for a gate that is started again; None keeps its state in memory.
+        rights: who may do what at the gate; None leaves it to the registry, and nobody deletes.
+        catalog: whether it lists repositories.
+        more: what else stands in its settings, or instead; files that they name are among `files`.
 
     Raises:
         ConfigurationInvalid: a policy, a key or the trusted root cannot be used.
@@ -73,21 +82,24 @@ async def running_gate(
             (folder / file).write_bytes(content)
         if trusted_root is not None:
             (folder / _TRUSTED_ROOT).write_bytes(trusted_root)
-        settings = Settings(
-            host="127.0.0.1",
-            port=_free_port(),
-            upstream=UpstreamSettings(name="default", url=registry_url),
-            policies=tuple(folder / file for file in policies),
-            unmatched=unmatched,
-            trusted_root=None if trusted_root is None else folder / _TRUSTED_ROOT,
-            state=state,
-        )
+        document = {
+            "listen": f"127.0.0.1:{_free_port()}",
+            "upstreams": [{"name": "default", "url": registry_url}],
+            "policies": list(policies),
+            "unmatched": unmatched.value,
+            "trusted_roots": {"default": _TRUSTED_ROOT if trusted_root else "public-good"},
+            "state": f"sqlite://{state}" if state else "memory",
+            "catalog": catalog,
+            **(more or {}),
+        }
+        raw = json.dumps(document).encode()  # JSON is YAML
+        settings = read_settings("sealgate.yaml", raw, flags=Overrides(), variables={}, folder=folder)
         loaded = load_policies(settings.policies, {}).policy_set(settings.unmatched)
         log = BytesIO()
-        async with gate(settings, loaded, JsonLinesLog(log)) as built:
-            running = await serve(built.edge, settings.host, settings.port)
+        async with gate(settings, loaded, JsonLinesLog(log), rights) as built, listener_tls(settings) as tls:
+            running = await serve(built.edge, settings.host, settings.port, tls=tls)
             try:
-                yield RunningGate(host=f"{running.host}:{running.port}", _log=log)
+                yield RunningGate(host=f"{running.host}:{running.port}", scheme="https" if tls else "http", _log=log)
             finally:
                 await running.stop(_STOP_SECONDS)
 

@@ -65,6 +65,7 @@ def record(decision: Decision = ADMITTED, **more: Any) -> DecisionRecord:
         "reference": "team/app:1",
         "decision": decision,
         "policies": "ab" * 32,
+        "inspected": False,
         "cached": False,
         "took_ms": 1.25,
     }
@@ -115,6 +116,7 @@ def test_a_line_says_who_asked_for_what_and_what_came_of_it() -> None:
             "signers": [],
             "warnings": [],
             "covered_by": None,
+            "inspected": False,
             "cached": False,
             "took_ms": 1.25,
             "valid_until": "2026-11-23T12:00:00.001Z",

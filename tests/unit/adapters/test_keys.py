@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sealgate.adapters.keys import read_public_key, read_spki, verifies
+from sealgate.adapters.keys import pem_contents, read_public_key, read_spki, verifies, verifies_digest
 from sealgate.errors import KeyRejected
 from sealgate.limits import PUBLIC_KEY_BYTES
 from sealgate.testing.sigstore import SigningKey
@@ -131,6 +131,36 @@ def test_rsa_signs_with_pss_too() -> None:
     pss = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=padding.PSS.DIGEST_LENGTH)
     public = read_public_key(KEYS["rsa-2048"].public_pem)
     assert verifies(public, private.sign(MESSAGE, pss, hashes.SHA256()), MESSAGE)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_signature_verifies_over_a_digest_where_its_key_signs_sha256(algorithm: Algorithm) -> None:
+    key, public, digest = KEYS[algorithm], read_public_key(KEYS[algorithm].public_pem), hashlib.sha256(MESSAGE).digest()
+    signature = key.sign(MESSAGE)
+    assert verifies_digest(public, signature, digest) is (algorithm in {"ecdsa-p256", "rsa-2048", "rsa-4096"})
+    assert not verifies_digest(public, signature, hashlib.sha256(MESSAGE + b"!").digest())
+    assert not verifies_digest(public, key.sign(digest), digest)  # attacks A32: a hash of a hash
+    if algorithm.startswith("ecdsa"):
+        assert verifies_digest(public, key.sign(MESSAGE, "sha256"), digest)
+
+
+def test_rsa_signs_digests_with_pss_too() -> None:
+    private = KEYS["rsa-2048"].private
+    assert isinstance(private, rsa.RSAPrivateKey)
+    pss = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=padding.PSS.DIGEST_LENGTH)
+    public = read_public_key(KEYS["rsa-2048"].public_pem)
+    made = private.sign(MESSAGE, pss, hashes.SHA256())
+    assert verifies_digest(public, made, hashlib.sha256(MESSAGE).digest())
+
+
+def test_several_blocks_of_one_kind_are_read_and_nothing_else() -> None:
+    one, other = (key.public_pem for key in (KEYS["ecdsa-p256"], KEYS["ed25519"]))
+    contents = [KEYS["ecdsa-p256"].spki, KEYS["ed25519"].spki]
+    assert pem_contents(one + b"\n \n" + other, "PUBLIC KEY") == contents
+    assert pem_contents(b" \n", "PUBLIC KEY") == []
+    for text in (one + b"x", b"x" + one, one + b"x" + other, one[:-5], one.replace(b"PUBLIC", b"SECRET") + other):
+        assert pem_contents(text, "PUBLIC KEY") is None
+    assert pem_contents(one, "CERTIFICATE") is None
 
 
 @pytest.mark.parametrize("algorithm", ["ecdsa-p256", "rsa-2048"])

@@ -18,6 +18,7 @@ from sealgate.evidence.reason import Reason
 from sealgate.http.edge import Edge
 from sealgate.http.server import Running, serve
 from sealgate.oci.digest import Digest
+from sealgate.oci.naming import NamedRegistry, Names
 from sealgate.oci.reference import Reference, Repository, Tag, named
 from sealgate.policy.decision import Decision, Finding, Outcome
 from sealgate.policy.model import Operation
@@ -27,6 +28,7 @@ from sealgate.ports import (
     BlobStream,
     ByteRange,
     Caller,
+    CatalogPage,
     DecisionRecord,
     FetchedManifest,
     ReferrersPage,
@@ -85,6 +87,12 @@ class World:
     pieces: Callable[[bytes], Sequence[bytes]] = lambda content: [content]
     size_said: int | None = None
     subject: Digest | None = None
+    called_by: Digest | None = None  # what the registry calls every blob, whatever it was asked for by
+    takes_blobs_whole: bool = True  # in one POST, and mounts
+    readers: set[str] = field(default_factory=set)  # repositories that everybody may read, where rights are asked
+    deleters: set[str] = field(default_factory=set)
+    warning: str = ""  # of every answer of the registry
+    repositories: tuple[str, ...] = ()
     hold: asyncio.Event | None = None  # a blob's stream waits here before its last piece
     calls: list[tuple[object, ...]] = field(default_factory=list)
     uploading: asyncio.Event = field(default_factory=asyncio.Event)
@@ -176,6 +184,28 @@ class FakePush:
         )
 
 
+class FakeDeletes:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def manifest(self, repository: Repository, reference: Reference, access: Access) -> None:
+        self._world.called("delete manifest", repository, reference, access)
+
+    async def blob(self, repository: Repository, digest: Digest, access: Access) -> None:
+        self._world.called("delete blob", repository, digest, access)
+
+
+class FakeRights:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def may_pull(self, repository: Repository, caller: Caller) -> bool:
+        return repository.name in self._world.readers
+
+    def may_delete(self, repository: Repository, caller: Caller) -> bool:
+        return repository.name in self._world.deleters
+
+
 class FakeUpstream:
     name = "default"
 
@@ -183,29 +213,37 @@ class FakeUpstream:
         self._world = world
 
     async def ping(self, access: Access) -> None:
+        self._warn(access)
         self._world.called("ping", access)
+
+    def _warn(self, access: Access) -> None:
+        if self._world.warning and access.warned is not None:
+            access.warned(self._world.warning)
 
     async def blob_head(self, repository: Repository, digest: Digest, access: Access) -> BlobHead:
         self._world.called("blob head", repository, digest, access)
         content = self._world.blobs.get(f"{repository}@{digest}")
         if content is None:
             raise UpstreamRefused(404)
-        return BlobHead(size=len(content), content_type="text/html")
+        return BlobHead(size=len(content), content_type="text/html", digest=self._world.called_by or digest)
 
     @asynccontextmanager
     async def blob(
         self, repository: Repository, digest: Digest, wanted: ByteRange | None, access: Access
     ) -> AsyncIterator[BlobStream]:
         self._world.called("blob", repository, digest, wanted, access)
+        self._warn(access)
         content = self._world.blobs[f"{repository}@{digest}"]
         status, said = 200, ""
         if wanted is not None:
-            last = len(content) - 1 if wanted.last is None else wanted.last
-            status, said = 206, f"bytes {wanted.first}-{last}/{len(content)}"
-            content = content[wanted.first : last + 1]
+            first = len(content) - (wanted.last or 0) if wanted.first is None else wanted.first
+            last = len(content) - 1 if wanted.last is None or wanted.first is None else wanted.last
+            status, said = 206, f"bytes {first}-{last}/{len(content)}"
+            content = content[first : last + 1]
         size = len(content) if self._world.size_said is None else self._world.size_said
         try:
-            yield BlobStream(status=status, size=size, content_range=said, chunks=self._pieces(content))
+            called = self._world.called_by or digest
+            yield BlobStream(status=status, digest=called, size=size, content_range=said, chunks=self._pieces(content))
         finally:
             self._world.left.set()
 
@@ -221,7 +259,25 @@ class FakeUpstream:
 
     async def start_upload(self, repository: Repository, access: Access) -> UploadProgress:
         self._world.called("start upload", repository, access)
+        return self._session(repository)
+
+    def _session(self, repository: Repository) -> UploadProgress:
         return UploadProgress(location=f"/v2/{repository}/blobs/uploads/uuid?_state=secret", minimum_chunk=7)
+
+    async def push_blob(
+        self, repository: Repository, digest: Digest, body: AsyncIterator[bytes], length: int | None, access: Access
+    ) -> UploadProgress | None:
+        self._world.called("push blob", repository, digest, length, access)
+        if not self._world.takes_blobs_whole:
+            return self._session(repository)
+        self._world.called("received", b"".join([chunk async for chunk in body]))
+        return None
+
+    async def mount_blob(
+        self, repository: Repository, digest: Digest, source: Repository, access: Access
+    ) -> UploadProgress | None:
+        self._world.called("mount blob", repository, digest, source, access)
+        return None if self._world.takes_blobs_whole else self._session(repository)
 
     async def upload_chunk(
         self,
@@ -247,9 +303,10 @@ class FakeUpstream:
         length: int | None,
         content_range: str | None,
         access: Access,
-    ) -> None:
+    ) -> Digest:
         self._world.called("finish upload", repository, location, digest, length, content_range, access)
         self._world.called("received", b"".join([chunk async for chunk in body]))
+        return self._world.called_by or digest
 
     async def upload_progress(self, repository: Repository, location: str, access: Access) -> UploadProgress:
         self._world.called("upload progress", repository, location, access)
@@ -261,6 +318,10 @@ class FakeUpstream:
     async def tags(self, repository: Repository, most: int | None, last: str, access: Access) -> TagPage:
         self._world.called("tags", repository, most, last, access)
         return self._world.tag_page
+
+    async def catalog(self, most: int | None, last: str, access: Access) -> CatalogPage:
+        self._world.called("catalog", most, last, access)
+        return CatalogPage(repositories=tuple(map(Repository, self._world.repositories)), last=None)
 
     async def referrers(self, repository: Repository, digest: Digest, access: Access) -> ReferrersPage:
         self._world.called("referrers", repository, digest, access)
@@ -342,21 +403,38 @@ def world() -> World:
     return World()
 
 
-@pytest.fixture
-async def gate(world: World) -> AsyncIterator[Gate]:
+@asynccontextmanager
+async def serving(world: World, rights: FakeRights | None = None, *, catalog: bool = False) -> AsyncIterator[Gate]:
     edge = Edge(
         upstream=FakeUpstream(world),
+        registries={"default": FakeUpstream(world)},
+        names=Names([NamedRegistry(name="default", address="registry.example:5000")], "gate.example"),
         pull=FakePull(world),
         push=FakePush(world),
+        deletes=FakeDeletes(world),
         seal=UploadSeal(b"s" * 32),
-        public_url="https://gate.example",
-        hosts=frozenset({"registry.example:5000"}),
+        rights=rights,
+        catalog=catalog,
     )
     running = await serve(edge, "127.0.0.1", 0)
     made = Gate(world, edge, running)
     yield made
     await made.hang_up()
     await running.stop(0.1)
+
+
+@pytest.fixture
+async def gate(world: World) -> AsyncIterator[Gate]:
+    """A gate as most people run it: rights are the upstream's to grant."""
+    async with serving(world) as made:
+        yield made
+
+
+@pytest.fixture
+async def governed(world: World) -> AsyncIterator[Gate]:
+    """A gate that knows who may read and delete where, and lists repositories."""
+    async with serving(world, FakeRights(world), catalog=True) as made:
+        yield made
 
 
 @pytest.fixture

@@ -151,7 +151,7 @@ async def test_one_range_is_passed_on(gate, world):
 
 @pytest.mark.parametrize(
     "headers",
-    [("bytes=0-1,3-4",), ("bytes=-5",), ("bytes=9-3",), ("bytes=",), ("items=0-1",), ("bytes=0-1", "bytes=2-3"),
+    [("bytes=0-1,3-4",), ("bytes=-",), ("bytes=",), ("items=0-1",), ("bytes=0-1", "bytes=2-3"),
      ("bytes=0-1x",), ("bytes=\u0661-2",), ("bytes=" + "9" * 30 + "-",), ("BYTES=0-1",)],
 )  # fmt: skip
 async def test_every_other_range_is_the_whole_blob(gate, world, headers):
@@ -192,3 +192,26 @@ async def test_the_upstreams_refusal_of_a_head_comes_first(gate, world):
     answer = await gate.ask("HEAD", f"/v2/team/app/blobs/{digest}")
     assert answer.status == 401
     assert answer.all("WWW-Authenticate") == ['Basic realm="x"', 'Bearer realm="https://y"']
+
+
+async def test_the_last_bytes_may_be_asked_for(gate, world):
+    digest = world.add_blob("team/app", CONTENT)
+    answer = await gate.ask("GET", f"/v2/team/app/blobs/{digest}", ("Range", "bytes=-5"))
+    assert (answer.status, answer.body) == (206, CONTENT[-5:])
+    assert world.made("blob")[0][2] == ByteRange(first=None, last=5)
+
+
+async def test_whether_a_blob_has_a_range_is_the_registrys_to_say(gate, world):
+    digest = world.add_blob("team/app", CONTENT)
+    await gate.ask("GET", f"/v2/team/app/blobs/{digest}", ("Range", "bytes=9-3"))
+    assert world.made("blob")[0][2] == ByteRange(first=9, last=3)
+
+
+async def test_a_second_name_of_the_same_bytes_is_checked_before_it_is_told(gate, world):
+    digest = world.add_blob("team/app", CONTENT, "sha512")
+    world.called_by = Digest.of(CONTENT)
+    answer = await gate.ask("GET", f"/v2/team/app/blobs/{digest}")
+    assert (answer.status, answer.header("Docker-Content-Digest")) == (200, str(world.called_by))
+    world.called_by = Digest.of(b"something else")
+    answer = await gate.ask("GET", f"/v2/team/app/blobs/{digest}")
+    assert (answer.status, CONTENT in answer.body) == (502, False)

@@ -87,6 +87,17 @@ async def test_b21_deletes_are_refused_in_words(gate, world, path):
     assert error_of(answer)["message"] == "deletes are not allowed through this gate"
 
 
+@pytest.mark.parametrize("path", ["manifests/v1", f"manifests/{DIGEST}", f"blobs/{DIGEST}"])
+async def test_b21_a_delete_needs_the_right_to(governed, world, path):
+    refused = await governed.ask("DELETE", f"/v2/team/app/{path}")
+    assert (refused.status, error_of(refused)["code"], world.calls) == (403, "DENIED", [])
+    world.deleters = {"team/app"}
+    answer = await governed.ask("DELETE", f"/v2/team/app/{path}")
+    assert (answer.status, len(world.calls)) == (202, 1)
+    elsewhere = await governed.ask("DELETE", f"/v2/team/app2/{path}")
+    assert (elsewhere.status, len(world.calls)) == (403, 1)
+
+
 async def test_b20_the_catalog_is_not_listed(gate, world):
     assert ((await gate.ask("GET", "/v2/_catalog?n=5")).status, world.calls) == (404, [])
 

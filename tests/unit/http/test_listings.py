@@ -40,9 +40,24 @@ async def test_an_empty_page_is_empty(gate, world):
     assert (json.loads(answer.body)["tags"], answer.header("Link")) == ([], "")
 
 
-@pytest.mark.parametrize("query", ["n=-1", "n=abc", "n=1.0", "n=%201", "n=9" * 30, "last=%2F", "last=..", "n=1&n=2"])
+@pytest.mark.parametrize("query", ["n=-1", "n=abc", "n=1.0", "n=%201", "n=9" * 30, "n=1&n=2",
+                                   "last=%0a", "last=" + "a" * 1025])  # fmt: skip
 async def test_b20_a_page_that_is_none_is_refused(gate, world, query):
     assert ((await gate.ask("GET", f"{TAGS}?{query}")).status, world.calls) == (400, [])
+
+
+async def test_a_registry_gets_its_own_cursor_back(gate, world):
+    world.tag_page = TagPage(tags=(Tag("a"),), last="{opaque}/=")
+    following = (await gate.ask("GET", TAGS)).header("Link").partition(">")[0].lstrip("<")
+    await gate.ask("GET", following)
+    assert world.made("tags")[1][2] == "{opaque}/="
+
+
+async def test_b20_the_catalog_is_told_again_as_far_as_the_caller_may_read(governed, world):
+    world.repositories, world.readers = ("team/app", "secret/app", "team/base"), {"team/app", "team/base"}
+    answer = await governed.ask("GET", "/v2/_catalog?n=5&last=a&from=x")
+    assert json.loads(answer.body) == {"repositories": ["team/app", "team/base"]}
+    assert world.made("catalog")[0][:2] == [5, "a"]
 
 
 async def test_referrers_are_told_again(gate, world):

@@ -236,9 +236,17 @@ async def test_undetermined_is_503_for_everybody(gate, world, decisions, headers
 
 async def test_a_warning_is_told_in_its_one_form(gate, world, decisions):
     text = 'a "quoted" \\ line\r\nX-Evil: ü'
-    world.add("team/app", "v1", RAW, lambda digest: decisions.admit(digest, text, *["x"] * 9))
+    world.add("team/app", "v1", RAW, lambda digest: decisions.admit(digest, text, text, *"abcdef"))
     answer = await gate.ask("GET", "/v2/team/app/manifests/v1")
-    assert answer.all("Warning") == ["299 - \"a 'quoted' / line  X-Evil:\"", *['299 - "x"'] * 3]
+    first = "299 - \"a 'quoted' / line  X-Evil:\""
+    assert answer.all("Warning") == [first, '299 - "a"', '299 - "b"', '299 - "c"']
+
+
+async def test_what_the_registry_warns_of_is_passed_on_once(gate, world):
+    world.warning = "moving to registry.example"
+    world.add_blob("team/app", b"a layer")
+    for target in ("/v2/", f"/v2/team/app/blobs/{Digest.of(b'a layer')}"):
+        assert (await gate.ask("GET", target)).all("Warning") == ['299 - "moving to registry.example"']
 
 
 # PUT.

@@ -69,6 +69,14 @@ def test_anything_else_is_no_target(raw):
         parse_target(raw)
 
 
+@pytest.mark.parametrize("route", ["manifests", "blobs", "referrers"])
+@pytest.mark.parametrize("digest", ["sha256:", "sha256:abc", "SHA256:" + HEX, "md5:" + HEX, ":", "sha256:..", "a:b"])
+def test_b14_what_looks_like_a_digest_and_is_none_is_told_so(route, digest):
+    with pytest.raises(RequestRejected) as rejected:
+        parse_target(f"/v2/team/app/{route}/{digest}")
+    assert (rejected.value.problem.status, rejected.value.problem.code) == (400, "DIGEST_INVALID")
+
+
 def test_a_target_past_the_bound_is_none():
     assert parse_target("/v2/?" + "x" * 8000)
     with pytest.raises(ReferenceMalformed):
@@ -123,7 +131,7 @@ def test_b13_names_are_parsed_as_distribution_parses_them(words):
     expected = next(((kind, found[1]) for kind, route in _ROUTES if (found := re.fullmatch(route, raw))), None)
     try:
         target, _ = parse_target(raw)
-    except ReferenceMalformed:
+    except (ReferenceMalformed, RequestRejected):
         assert expected is None
     else:
         if not isinstance(target, Ping | Catalog):

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from sealgate.errors import UpstreamRefused
+from sealgate.errors import StateUnavailable, UpstreamRefused, UpstreamUnavailable
 from sealgate.evidence.reason import Reason
 from sealgate.oci.digest import Digest
 from sealgate.oci.reference import Repository
@@ -82,15 +82,69 @@ async def test_a_whole_blob_goes_up_with_the_post(gate, world):
     assert world.made("received") == [[CONTENT]]
 
 
-async def test_b19_a_mount_is_answered_as_an_upload(gate, world):
-    for query in (f"mount={DIGEST}&from=secret/app", f"mount={DIGEST}", f"from=secret/app&mount={DIGEST}&mount=x"):
-        answer = await gate.ask("POST", f"{START}?{query}", body=b"")
-        assert answer.status == 202
-    assert {name for name, *_ in world.calls} == {"may upload", "start upload"}
-    assert "secret/app" not in repr(world.calls)
+async def test_a_registry_that_takes_no_whole_blobs_gets_them_in_a_session(gate, world):
+    world.takes_blobs_whole = False
+    answer = await gate.ask("POST", f"{START}?digest={DIGEST}", body=b"")
+    assert (answer.status, answer.header("Location").startswith(START)) == (202, True)
 
 
-@pytest.mark.parametrize("target", [START, f"{START}?digest={DIGEST}"])
+async def test_a_stored_blob_is_called_as_the_registry_calls_it(gate, world):
+    world.called_by = Digest.of(CONTENT)
+    sha512 = Digest.of(CONTENT, "sha512")
+    put = await gate.ask("PUT", f"{await begin(gate)}?digest={sha512}", body=CONTENT)
+    assert put.header("Location") == f"/v2/team/app/blobs/{DIGEST}"
+    assert put.header("Docker-Content-Digest") == str(DIGEST)
+
+
+async def test_b19_what_may_be_read_at_its_source_is_mounted(gate, world):
+    world.add_blob("team/base", CONTENT)
+    answer = await gate.ask("POST", f"{START}?mount={DIGEST}&from=team%2Fbase", ("Authorization", "Bearer t"), body=b"")
+    assert (answer.status, answer.header("Location")) == (201, f"/v2/team/app/blobs/{DIGEST}")
+    assert world.made("mount blob") == [[APP, DIGEST, Repository("team/base"), Access("Bearer t")]]
+
+
+async def test_b19_a_mount_that_the_registry_does_not_do_is_an_upload(gate, world):
+    world.add_blob("team/base", CONTENT)
+    world.takes_blobs_whole = False
+    answer = await gate.ask("POST", f"{START}?mount={DIGEST}&from=team/base", body=b"")
+    assert (answer.status, answer.header("Location").startswith(START)) == (202, True)
+
+
+@pytest.mark.parametrize("query", [f"mount={DIGEST}&from=secret/app", f"mount={DIGEST}", f"mount={DIGEST}&from="])
+async def test_b19_what_may_not_be_read_at_its_source_is_uploaded(gate, world, query):
+    answer = await gate.ask("POST", f"{START}?{query}", body=b"")
+    assert (answer.status, answer.header("Location").startswith(START)) == (202, True)
+    assert [len(world.made(call)) for call in ("mount blob", "start upload")] == [0, 1]
+
+
+@pytest.mark.parametrize("failure", [UpstreamRefused(401), UpstreamUnavailable("x"), StateUnavailable("x")])
+async def test_b19_what_cannot_be_judged_at_its_source_is_uploaded(gate, world, failure):
+    world.add_blob("team/base", CONTENT)
+    world.failing["pull blob"] = failure
+    answer = await gate.ask("POST", f"{START}?mount={DIGEST}&from=team/base", body=b"")
+    assert (answer.status, world.made("mount blob")) == (202, [])
+
+
+async def test_b19_a_mount_asks_for_the_right_to_read_the_source(governed, world):
+    world.add_blob("team/base", CONTENT)
+    mount = f"{START}?mount={DIGEST}&from=team/base"
+    assert ((await governed.ask("POST", mount, body=b"")).status, world.made("mount blob")) == (202, [])
+    world.readers = {"team/base"}
+    assert (await governed.ask("POST", mount, body=b"")).status == 201
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["mount=x&from=team/base", f"mount={DIGEST}&from=Team", f"mount={DIGEST}&from=../x", f"mount={DIGEST}&mount=x",
+     f"mount={DIGEST}&from=a&from=b", f"mount={DIGEST}&from=a%252fb", "mount=&from=a"],
+)  # fmt: skip
+async def test_b19_a_mount_that_is_none_is_refused(gate, world, query):
+    answer = await gate.ask("POST", f"{START}?{query}", body=b"")
+    assert answer.status == 400
+    assert {name for name, *_ in world.calls} <= {"may upload"}
+
+
+@pytest.mark.parametrize("target", [START, f"{START}?digest={DIGEST}", f"{START}?mount={DIGEST}&from=team/base"])
 async def test_an_upload_that_could_not_end_well_is_refused_before_it_travels(gate, world, decisions, target):
     world.uploads_refused = decisions.deny(DIGEST, Reason.REPOSITORY_NOT_COVERED)
     answer = await gate.ask("POST", target, body=b"")

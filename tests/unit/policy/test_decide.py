@@ -11,7 +11,9 @@ from sealgate.evidence.signature import (
     Evidence,
     KeylessSigner,
     KeySigner,
+    LoggedEntry,
     LogProof,
+    LogRecord,
     RejectedCandidate,
     Shortfall,
     Source,
@@ -26,11 +28,13 @@ from sealgate.policy.model import (
     KeyRequirement,
     Mode,
     Policy,
+    PolicySet,
     Resolved,
     Rule,
     SignatureType,
     Unmatched,
 )
+from sealgate.policy.rules import wants_proof
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DIGEST = Digest.of(b"an image")
@@ -142,7 +146,20 @@ class TestKeyless:
 
     def test_another_trusted_root(self) -> None:
         signer = KeylessSigner(identity="ci@team.example", issuer=ISSUER, trusted_root="other")
-        assert refused(ask(resolved(policy(keyless_rule())), keyless(signer=signer))) is Reason.IDENTITY_MISMATCH
+        decision = ask(resolved(policy(keyless_rule())), keyless(signer=signer))
+        assert refused(decision) is Reason.IDENTITY_MISMATCH
+        assert decision.finding is not None
+        assert decision.finding.text == (
+            f"signed by ci@team.example (issuer {ISSUER}, trusted root other), "
+            f"expected ci@team.example (issuer {ISSUER})"
+        )
+
+    def test_the_trusted_root_that_the_rule_names(self) -> None:
+        rule = keyless_rule()
+        rule = replace(rule, alternatives=(replace(rule.alternatives[0], trusted_root="other"),))
+        signer = KeylessSigner(identity="ci@team.example", issuer=ISSUER, trusted_root="other")
+        assert ask(resolved(policy(rule)), keyless(signer=signer)).admitted
+        assert refused(ask(resolved(policy(rule)), keyless())) is Reason.IDENTITY_MISMATCH
 
     def test_where_only_a_key_is_asked_for(self) -> None:
         assert refused(ask(resolved(policy(key_rule("k"))), keyless())) is Reason.KEY_NOT_TRUSTED
@@ -192,6 +209,12 @@ class TestThreshold:
             for run in ("1", "2")
         ]
         assert refused(ask(resolved(policy(keyless_rule(threshold=2))), *twice)) is Reason.THRESHOLD_NOT_MET
+
+    def test_a6_one_identity_under_two_trusted_roots_is_one(self) -> None:
+        rule = keyless_rule(threshold=2)
+        rule = replace(rule, alternatives=(*rule.alternatives, replace(rule.alternatives[0], trusted_root="other")))
+        signer = KeylessSigner(identity="ci@team.example", issuer=ISSUER, trusted_root="other")
+        assert refused(ask(resolved(policy(rule)), keyless(), keyless(signer=signer))) is Reason.THRESHOLD_NOT_MET
 
 
 class TestCombination:
@@ -263,6 +286,74 @@ class TestShortfalls:
         junk = RejectedCandidate(source=SOURCE, reason=Reason.PAYLOAD_MALFORMED, detail="junk")
         decision = ask(resolved(policy(key_rule("a"))), by_key("a"), rejected=(junk,), shortfalls=(self.lost,))
         assert decision.admitted
+
+
+class TestProofsOfTheLogItself:
+    silent = Shortfall(reason=Reason.LOG_UNAVAILABLE, detail="the log did not answer")
+    promised = LoggedEntry(log="l", index=7, leaf=b"leaf")
+    record = LogRecord(log_id="l", proof=LogProof.PROMISE, index=7)
+
+    def signature(self) -> VerifiedSignature:
+        return keyless(log=LogProof.PROMISE, entry=self.promised, entries=(self.record,))
+
+    def test_a_proof_that_was_fetched_is_as_good_as_one_that_came(self) -> None:
+        rule = keyless_rule(fetches_proof=True)
+        assert refused(ask(resolved(policy(rule)), self.signature())) is Reason.LOG_PROOF_MISSING
+        proven = self.signature().proven()
+        assert ask(resolved(policy(rule)), proven).admitted
+        assert proven.entries == (replace(self.record, proof=LogProof.INCLUSION),)
+
+    def test_one_entry_is_proven_and_no_other(self) -> None:
+        other = LogRecord(log_id="cd", proof=LogProof.PROMISE, index=8)
+        signature = replace(self.signature(), entries=(self.record, other))
+        assert [one.proof for one in signature.proven().entries] == [LogProof.INCLUSION, LogProof.PROMISE]
+
+    def test_a_log_that_does_not_answer_leaves_those_in_doubt_who_ask_it(self) -> None:
+        asking = ask(resolved(policy(keyless_rule(fetches_proof=True))), self.signature(), shortfalls=(self.silent,))
+        assert asking.outcome is Outcome.UNDETERMINED
+        assert asking.finding is not None
+        assert asking.finding.reason is Reason.LOG_UNAVAILABLE
+        others = ask(resolved(policy(keyless_rule())), self.signature(), shortfalls=(self.silent,))
+        assert refused(others) is Reason.LOG_PROOF_MISSING
+        assert others.outcome is Outcome.DENY
+
+    def test_it_takes_no_admission_away(self) -> None:
+        rule = keyless_rule(fetches_proof=True)
+        assert ask(resolved(policy(rule)), self.signature(), keyless(), shortfalls=(self.silent,)).admitted
+
+    @pytest.mark.parametrize(
+        ("rule", "signature", "asked"),
+        [
+            (keyless_rule(fetches_proof=True), {}, True),
+            (keyless_rule(), {}, False),
+            (keyless_rule(log=LogProof.PROMISE), {}, False),
+            (keyless_rule(fetches_proof=True, identity="other@team.example"), {}, False),
+            (keyless_rule(fetches_proof=True, issuer="https://other.example"), {}, False),
+            (keyless_rule(fetches_proof=True), {"log": LogProof.INCLUSION}, False),
+            (keyless_rule(fetches_proof=True), {"log": LogProof.NONE}, False),
+            (keyless_rule(fetches_proof=True), {"signed_at": ()}, False),
+            (keyless_rule(fetches_proof=True), {"signer": KeySigner("fingerprint of a")}, False),
+            (
+                key_rule("a", fetches_proof=True, log=LogProof.INCLUSION),
+                {"signer": KeySigner("fingerprint of a")},
+                True,
+            ),
+            (
+                key_rule("a", fetches_proof=True, log=LogProof.INCLUSION),
+                {"signer": KeySigner("fingerprint of b")},
+                False,
+            ),
+        ],
+    )
+    def test_a29_the_log_is_asked_only_for_what_would_then_count(
+        self, rule: Rule, signature: dict, asked: bool
+    ) -> None:
+        facts = replace(self.signature(), **signature)
+        assert wants_proof([key_rule("z"), rule], facts, NOW) is asked
+
+    def test_it_is_part_of_what_a_decision_depends_on(self) -> None:
+        sets = [PolicySet(policies=(policy(key_rule("a", fetches_proof=online)),)) for online in (False, True)]
+        assert len({one.digest for one in sets}) == 2
 
 
 class TestArtifactTypes:

@@ -43,7 +43,7 @@ def record(reference: str = "production/app:1.0.0", **decided: object) -> Decisi
 
 
 def test_the_message_is_the_whole_story() -> None:
-    assert message(record(), "gate.example") == (
+    assert message(record(), "gate.example/production/app") == (
         f"production/app:1.0.0 ({DIGEST}) denied by policy require-signatures, rule require-cosign-signature: "
         "signed by builder@elsewhere.example (issuer https://accounts.google.com), expected *@example.com. "
         f"Fix: sign it with `cosign sign gate.example/production/app@{DIGEST}`. Decision 01J9"
@@ -51,16 +51,18 @@ def test_the_message_is_the_whole_story() -> None:
 
 
 def test_the_description_is_shown() -> None:
-    told = message(record(description="Production images are signed"), "gate.example")
+    told = message(record(description="Production images are signed"), "gate.example/production/app")
     assert "denied by policy require-signatures (Production images are signed), rule" in told
 
 
 def test_a_digest_is_not_told_twice() -> None:
-    assert message(record(f"production/app@{DIGEST}"), "").count(str(DIGEST)) == 2  # the name, and the command
+    assert (
+        message(record(f"production/app@{DIGEST}"), "production/app").count(str(DIGEST)) == 2
+    )  # the name, and the command
 
 
 def test_a_repository_as_a_whole_has_no_digest() -> None:
-    told = message(record("production/app", digest=NO_CONTENT, cure=""), "")
+    told = message(record("production/app", digest=NO_CONTENT, cure=""), "production/app")
     assert "sha256:" not in told
     assert "digest" not in detail(record("production/app", digest=NO_CONTENT))
 
@@ -68,14 +70,14 @@ def test_a_repository_as_a_whole_has_no_digest() -> None:
 def test_could_not_check_is_not_called_a_denial() -> None:
     finding = Finding(reason=Reason.UPSTREAM_UNAVAILABLE, text="its signatures could not be read")
     doubt = record(outcome=Outcome.UNDETERMINED, finding=finding, cure="")
-    assert "could not be checked (policy require-signatures" in message(doubt, "")
-    assert "denied" not in message(doubt, "").lower()
+    assert "could not be checked (policy require-signatures" in message(doubt, "production/app")
+    assert "denied" not in message(doubt, "production/app").lower()
     assert phrase(doubt) == "Could not be checked: upstream-unavailable (decision 01J9)"
 
 
 def test_foreign_text_cannot_break_the_line_or_the_bounds() -> None:
     evil = Finding(reason=Reason.SIGNATURE_INVALID, text="a\r\nX-Evil: 1\x1b[31m" + "é" * 5000)
-    told = message(record(finding=evil), "gate.example")
+    told = message(record(finding=evil), "gate.example/production/app")
     assert told.isprintable()
     assert len(told) <= MESSAGE_CHARACTERS + 1
     assert f"cosign sign gate.example/production/app@{DIGEST}" in told

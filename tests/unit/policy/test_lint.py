@@ -3,16 +3,17 @@
 import pytest
 
 from sealgate.evidence.keys import PublicKey
+from sealgate.oci.naming import NamedRegistry, Names
 from sealgate.policy.load import RingKey, Sources, load
 
 RING = {"release": RingKey(key=PublicKey(fingerprint="f", spki=b"", algorithm="ed25519"))}
 
 
-def warned(*texts: str) -> list[str]:
+def warned(*texts: str, names: Names | None = None) -> list[str]:
     def nothing(*_: object) -> bytes:
         raise AssertionError
 
-    sources = Sources(ring=RING, read_key=nothing, read_file=nothing)  # type: ignore[arg-type]
+    sources = Sources(ring=RING, read_key=nothing, read_file=nothing, names=names)  # type: ignore[arg-type]
     made = load([(f"{number}.yaml", text.encode()) for number, text in enumerate(texts)], sources)
     assert made.errors == ()
     return [f"{problem.text} | {problem.hint}" for problem in made.problems]
@@ -149,3 +150,43 @@ def test_files_with_errors_are_not_warned_about_too():
     sources = Sources(ring=RING, read_key=lambda raw: RING["release"].key, read_file=lambda file, name: b"")
     made = load([("a.yaml", policy("[team/*]").encode()), ("b.yaml", b"name: [")], sources)
     assert [problem.error for problem in made.problems] == [True]
+
+
+NAMES = Names(
+    [
+        NamedRegistry(name="default", address="r.example:5000"),
+        NamedRegistry(name="docker.io", address="registry-1.docker.io"),
+        NamedRegistry(name="ghcr.io", hosts=("containers.example",), address="ghcr.io"),
+    ],
+    "gate.example",
+)
+
+
+@pytest.mark.parametrize(
+    "pattern", ["team/**", "ghcr.io/**", "docker.io/library/*", "docker.io/org/**", "docker.io/**", "**", "*.io/**"]
+)
+def test_canonical_names_are_what_policies_are_written_for(pattern):
+    found = warned(policy(f"['{pattern}', '**']"), names=NAMES)
+    assert [line for line in found if "is called so" in line] == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "why"),
+    [
+        ("docker.io/*", "docker.io/a is docker.io/library/a"),
+        ("docker.io/alpine", "docker.io/alpine is docker.io/library/alpine"),
+        ("index.docker.io/library/*", "index.docker.io/library/a is docker.io/library/a"),
+        ("containers.example/**", "containers.example/a/a is ghcr.io/a/a"),
+        ("quay.io/**", "quay.io is the name of a host, and of no registry behind this gate"),
+        ("gate.example/team/*", "gate.example is the name of a host, and of no registry behind this gate"),
+        ("ghcr.io", "ghcr.io is a registry: the name of a repository has to follow"),
+    ],
+)
+@pytest.mark.parametrize("field", ["repositories", "exclude_repositories"])
+def test_a_name_that_no_repository_has_is_told(field, pattern, why):
+    repositories, more = (
+        ("['**']", f"exclude_repositories: ['{pattern}']") if "exclude" in field else (f"['{pattern}', '**']", "")
+    )
+    found = [line for line in warned(policy(repositories, more), names=NAMES) if "is called so" in line]
+    assert [line.partition(" | ")[0] for line in found] == [f"no repository is called so: {why}"]
+    assert not [line for line in warned(policy(repositories, more)) if "is called so" in line]

@@ -13,7 +13,15 @@ from sealgate.evidence.signature import LogProof
 from sealgate.limits import POLICY_FILES, PROBLEMS
 from sealgate.policy.load import Loaded, RingKey, Sources, load
 from sealgate.policy.matchers import Exact, Glob, Regexp
-from sealgate.policy.model import KeylessRequirement, KeyRequirement, Mode, Operation, SignatureType, Unmatched
+from sealgate.policy.model import (
+    KeylessRequirement,
+    KeyRequirement,
+    Mode,
+    Operation,
+    PolicySet,
+    SignatureType,
+    Unmatched,
+)
 
 
 def read_key(pem: bytes) -> PublicKey:
@@ -39,7 +47,8 @@ def sources(ring: Mapping[str, RingKey] = RING) -> Sources:
             raise ConfigurationInvalid(f"{name}: there is no such file")
         return FILES[name]
 
-    return Sources(ring=ring, read_key=read_key, read_file=read_file)
+    roots = frozenset({"default", "acme"})
+    return Sources(ring=ring, read_key=read_key, read_file=read_file, trusted_roots=roots)
 
 
 def loaded(*texts: str) -> Loaded:
@@ -160,6 +169,7 @@ def test_what_is_left_out_has_its_default():
         ("{}", LogProof.INCLUSION),
         ("{required: true}", LogProof.INCLUSION),
         ("{proof: offline}", LogProof.INCLUSION),
+        ("{proof: online}", LogProof.INCLUSION),
         ("{proof: promise}", LogProof.PROMISE),
         ("{required: true, proof: promise}", LogProof.PROMISE),
         ("{required: false}", LogProof.NONE),
@@ -167,6 +177,12 @@ def test_what_is_left_out_has_its_default():
 )
 def test_what_the_log_must_prove(rekor, log):
     assert one(rule(f"trusted_keys: [release]\nrekor: {rekor}")).rules[0].log is log
+
+
+@pytest.mark.parametrize("proof", ["offline", "online", "promise"])
+def test_the_log_is_asked_only_where_the_policy_says_so(proof):
+    made = one(rule(f"trusted_keys: [release]\nrekor: {{proof: {proof}}}")).rules[0]
+    assert made.fetches_proof is (proof == "online")
 
 
 def test_keys_from_the_ring_a_file_and_the_text():
@@ -249,7 +265,6 @@ LATER_IN_A_RULE = {
 }
 LATER_IN_A_REQUIREMENT = {
     "claims": "{build_trigger: push}",
-    "trusted_root": "acme",
     "not_before": "2026-01-01",
     "not_after": "2027-01-01",
 }
@@ -270,6 +285,20 @@ def test_a21_a_field_of_a_rule_that_is_not_enforced_is_refused_by_name(name, val
 def test_a21_a_field_of_a_requirement_that_is_not_enforced_is_refused_by_name(name, value):
     found = told(requirement(f"{{{KEYLESS}, {name}: {value}}}"))
     assert found == [f"a.yaml:6: rules[0].key_requirements[0].{name}: {name} is not supported yet; leave it out"]
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"), [("", "default"), (", trusted_root: default", "default"), (", trusted_root: acme", "acme")]
+)
+def test_the_trusted_root_that_vouches(said, meant):
+    policy = one(requirement(f"{{{KEYLESS}{said}}}"))
+    (wanted,) = policy.rules[0].alternatives
+    assert wanted.trusted_root == meant
+    assert PolicySet(policies=(policy,)).trusted_roots == {meant}
+
+
+def test_policies_with_keys_alone_need_no_trusted_root():
+    assert PolicySet(policies=(one(rule("trusted_keys: [release]\n")),)).trusted_roots == frozenset()
 
 
 NOTHING = "rules: [{name: r, required: false, trusted_keys: [release]}]"
@@ -334,6 +363,9 @@ BAD = [
     (rule("key_requirement: []"), "a.yaml:5: rules[0]: unknown field key_requirement; did you mean key_requirements?"),
     (rule("public_key: release.pub"), "a.yaml:5: rules[0]: unknown field public_key; it is a field of a key requirement"),
     (rule("trusted_keys: [relase]"), "a.yaml:5: rules[0].trusted_keys[0]: there is no key relase in the key ring; did you mean release?"),
+    (requirement(f"{{{KEYLESS}, trusted_root: acne}}"), "a.yaml:6: rules[0].key_requirements[0].trusted_root: there is no trusted root acne; did you mean acme?"),
+    (requirement(f"{{{KEYLESS}, trusted_root: xyzzy}}"), "a.yaml:6: rules[0].key_requirements[0].trusted_root: there is no trusted root xyzzy; they are trusted_roots: in the settings"),
+    (requirement("{type: key, public_key: release.pub, trusted_root: acme}"), "a.yaml:6: rules[0].key_requirements[0].trusted_root: trusted_root has no meaning for type: key; that is type: keyless"),
     (rule("trusted_keys: [xyzzy]"), "a.yaml:5: rules[0].trusted_keys[0]: there is no key xyzzy in the key ring; the key ring is keys: in the settings"),
     (rule("trusted_keys: release"), 'a.yaml:5: rules[0].trusted_keys: must be a list, and is the text "release"; write it as a list: ["release"]'),
     (rule("trusted_keys: [release]\nrequired: yes"), 'a.yaml:6: rules[0].required: must be true or false, and is the text "yes"; only true and false, in lower case and without quotes, are'),
@@ -359,7 +391,6 @@ BAD = [
     (rule("trusted_keys: [release]\nrekor: false"), "a.yaml:6: rules[0].rekor: must be a mapping, and is false"),
     (rule("trusted_keys: [release]\nrekor: {requird: false}"), "a.yaml:6: rules[0].rekor: unknown field requird; did you mean required?"),
     (rule("trusted_keys: [release]\nrekor: {required: no}"), 'a.yaml:6: rules[0].rekor.required: must be true or false, and is the text "no"; only true and false, in lower case and without quotes, are'),
-    (rule("trusted_keys: [release]\nrekor: {proof: online}"), "a.yaml:6: rules[0].rekor.proof: online is not supported yet; offline and promise are"),
     (rule("trusted_keys: [release]\nrekor: {proof: none}"), 'a.yaml:6: rules[0].rekor.proof: "none" is not one of offline, online, promise; did you mean online?'),
     (rule("trusted_keys: [release]\nrekor: {required: false, proof: promise}"), "a.yaml:6: rules[0].rekor.proof: proof has no meaning where no entry is required; leave it out"),
     (rule(f"key_requirements: [{{{KEYLESS}}}]\nrekor: {{required: false}}"), "a.yaml:6: rules[0].rekor.required: a keyless signature says nothing without its log entry: required: false is for keys only; put keys and keyless identities into rules of their own"),

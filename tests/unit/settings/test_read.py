@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from sealgate.errors import ConfigurationInvalid
 from sealgate.policy.model import Unmatched
-from sealgate.settings import KeySettings, Overrides, Settings, UpstreamSettings, read_settings
+from sealgate.settings import (
+    KeySettings,
+    Overrides,
+    Settings,
+    TrustedRootSettings,
+    UpstreamSettings,
+    UpstreamTimeouts,
+    read_settings,
+)
 
 FOLDER = Path("/etc/sealgate")
 LEAST = "upstreams: [{name: default, url: 'http://r:5000'}]\npolicies: [p]\n"
@@ -29,14 +37,15 @@ def told(text: str | None = LEAST, *, flags: Overrides | None = None, **variable
 def test_flags_alone_are_enough():
     flags = Overrides(upstream="http://127.0.0.1:5000", policies=["policies/"], listen="127.0.0.1:8080")
     assert settings(None, flags=flags) == Settings(
-        upstream=UpstreamSettings(name="default", url="http://127.0.0.1:5000"), policies=(Path("policies"),)
+        upstreams=(UpstreamSettings(name="default", url="http://127.0.0.1:5000"),), policies=(Path("policies"),)
     )
 
 
 def test_what_is_left_out_has_its_default():
     made = settings()
     assert (made.host, made.port, made.public_url, made.unmatched) == ("127.0.0.1", 8080, "", Unmatched.DENY)
-    assert (made.trusted_root, made.keys, made.state, made.decision_log, made.admit_ttl) == (None, {}, None, None, 3600)
+    assert made.trusted_roots == {"default": TrustedRootSettings()}
+    assert (made.keys, made.state, made.decision_log, made.admit_ttl) == ({}, None, None, 3600)
 
 
 def test_all_the_fields_of_a_file():
@@ -47,7 +56,7 @@ public_url: https://Gate.Example/
 upstreams: [{name: default, url: "https://Registry.Example:5000/"}]
 policies: [policies/, /abs/p.yaml]
 unmatched: warn
-trusted_roots: {default: root.json}
+trusted_roots: {acme: root.json, b: {tuf: "https://TUF.example/a/b/", root: b.json}, c: public-good}
 keys: {a: keys/a.pub, b: {public_key: /k/b.pub, sign_with: "awskms:///alias/b"}}
 state: sqlite:///var/lib/sealgate/state.db
 decision_log: log.jsonl
@@ -58,10 +67,16 @@ admit_ttl: 60
         host="::1",
         port=0,
         public_url="https://gate.example",
-        upstream=UpstreamSettings(name="default", url="https://registry.example:5000"),
+        upstreams=(UpstreamSettings(name="default", url="https://registry.example:5000"),),
         policies=(FOLDER / "policies", Path("/abs/p.yaml")),
         unmatched=Unmatched.WARN,
-        trusted_root=FOLDER / "root.json",
+        trusted_roots={
+            "default": TrustedRootSettings(),
+            "acme": TrustedRootSettings(file=FOLDER / "root.json"),
+            "b": TrustedRootSettings(repository="https://tuf.example/a/b", repository_root=FOLDER / "b.json"),
+            "c": TrustedRootSettings(),
+        },
+        trusted_roots_folder=Path("/var/lib/sealgate/trusted-roots"),
         keys={
             "a": KeySettings(public_key=FOLDER / "keys/a.pub"),
             "b": KeySettings(public_key=Path("/k/b.pub"), sign_with="awskms:///alias/b"),
@@ -73,9 +88,44 @@ admit_ttl: 60
     assert made.called == "https://gate.example"
 
 
+def test_all_the_fields_of_upstreams():
+    made = settings(
+        """\
+upstreams:
+  - {name: default, url: "http://r:5000", redirects: pass}
+  - name: ghcr.io
+    url: https://ghcr.io
+    hosts: [Containers.example, "containers.example:5000"]
+    timeouts: {connect: 1, first_byte: 2, idle: 3}
+    redirects: follow
+    redirect_hosts: ["minio:9000", "10.0.0.1"]
+policies: [p]
+"""
+    )
+    assert made.upstreams == (
+        UpstreamSettings(name="default", url="http://r:5000", pass_redirects=True),
+        UpstreamSettings(
+            name="ghcr.io",
+            url="https://ghcr.io",
+            hosts=("containers.example", "containers.example:5000"),
+            timeouts=UpstreamTimeouts(connect=1, first_byte=2, idle=3),
+            redirect_hosts=("minio:9000", "10.0.0.1"),
+        ),
+    )
+    assert made.names.canonical("org/app", "containers.example:5000", "").repository.name == "ghcr.io/org/app"
+
+
+def test_the_flag_for_the_upstream_takes_the_place_of_all_of_them():
+    made = settings(
+        "upstreams: [{name: default, url: 'http://r'}, {name: b, url: 'http://s'}]\npolicies: [p]\n",
+        flags=Overrides(upstream="http://flag"),
+    )
+    assert made.upstreams == (UpstreamSettings(name="default", url="http://flag"),)
+
+
 def test_public_good_and_memory_and_stdout_have_names():
     made = settings(LEAST + "trusted_roots: {default: public-good}\nstate: memory\ndecision_log: '-'\n")
-    assert (made.trusted_root, made.state, made.decision_log) == (None, None, None)
+    assert (made.trusted_roots["default"], made.state, made.decision_log) == (TrustedRootSettings(), None, None)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +150,7 @@ def test_flags_win_over_variables_and_those_over_the_file():
         "SEALGATE_POLICIES": "v1:v2",
     }
     made = settings(LEAST + "listen: f:1\nunmatched: admit\nadmit_ttl: 1\n", **variables)
-    assert (made.host, made.port, made.unmatched, made.upstream.url) == ("v", 2, Unmatched.WARN, "http://v")
+    assert (made.host, made.port, made.unmatched, made.upstreams[0].url) == ("v", 2, Unmatched.WARN, "http://v")
     assert made.policies == (Path("v1"), Path("v2"))
     assert made.admit_ttl == 1
     made = settings(LEAST, flags=Overrides(listen="g:3", policies=["g"]), **variables)
@@ -112,10 +162,11 @@ def test_flags_win_over_variables_and_those_over_the_file():
     [
         ("LISTEN", "h:1", "host", "h"),
         ("PUBLIC_URL", "https://g", "public_url", "https://g"),
-        ("UPSTREAM", "https://u", "upstream", UpstreamSettings(name="default", url="https://u")),
+        ("UPSTREAM", "https://u", "upstreams", (UpstreamSettings(name="default", url="https://u"),)),
         ("POLICIES", "a:b", "policies", (Path("a"), Path("b"))),
         ("UNMATCHED", "admit", "unmatched", Unmatched.ADMIT),
-        ("TRUSTED_ROOT", "t.json", "trusted_root", Path("t.json")),
+        ("TRUSTED_ROOT", "t.json", "trusted_roots", {"default": TrustedRootSettings(file=Path("t.json"))}),
+        ("TRUSTED_ROOT", "public-good", "trusted_roots", {"default": TrustedRootSettings()}),
         ("STATE", "sqlite:///s.db", "state", Path("/s.db")),
         ("DECISION_LOG", "d.log", "decision_log", Path("d.log")),
         ("ADMIT_TTL", "5", "admit_ttl", 5.0),
@@ -130,6 +181,14 @@ def test_every_flag_is_a_variable_too(name, value, field, expected):
 
 def test_what_kubernetes_sets_for_a_service_of_this_name_is_no_mistake():
     assert settings(SEALGATE_SERVICE_HOST="10.0.0.1", SEALGATE_PORT="tcp://10.0.0.1:80", SEALGATE_PORT_80_TCP_PORT="80")
+
+
+def test_the_flag_for_the_trusted_root_leaves_the_others_of_the_file():
+    made = settings(LEAST + "trusted_roots: {default: a.json, acme: b.json}\n", flags=Overrides(trusted_root="c.json"))
+    assert made.trusted_roots == {
+        "default": TrustedRootSettings(file=Path("c.json")),
+        "acme": TrustedRootSettings(file=FOLDER / "b.json"),
+    }
 
 
 BAD = [
@@ -149,16 +208,37 @@ BAD = [
         for bad in ("r:5000", "ftp://r", "http://", "http:///x", "http://r/v2", "http://r//", "http://r?x", "http://r?", "http://r#", "http://r:0", "http://r:99999", "http://r:x", "http://[::1", "http://[zz]", "http://r ", "http://r\\x", "http://ré", "//r", "file:///x", "http://-r", "http://r%2e")
     ),
     ("upstreams: [{name: default, url: 'http://u:secret@r'}]\npolicies: [p]\n", ["s.yaml:1: upstreams[0].url: what is given is not the origin of a server; as in https://registry.example:5000: no path, no credentials, nothing after it"]),
-    ("upstreams: [{name: ghcr.io, url: 'https://ghcr.io'}]\npolicies: [p]\n", ["s.yaml:1: upstreams[0].name: an upstream with a name of its own is not supported yet; call it default"]),
-    ("upstreams: [{name: default, url: 'http://r', hosts: [x]}]\npolicies: [p]\n", ["s.yaml:1: upstreams[0].hosts: hosts is not supported yet; leave it out"]),
-    ("upstreams: [{name: default, url: 'http://r'}, {name: b, url: 'http://s'}]\npolicies: [p]\n", ["s.yaml:1: upstreams: more than one upstream is not supported yet; name one: default"]),
+    *(
+        (f"upstreams: [{{name: '{bad}', url: 'http://r'}}]\npolicies: [p]\n", [f"s.yaml:1: upstreams[0].name: {bad} is no name of an upstream; default, or how names of its repositories begin, as ghcr.io; hosts may name a port"])
+        for bad in ("GHCR.io", "ghcr.io:443", "a/b", "..", "-a", "a..b", "é", "ghcr.io/")
+    ),
+    *(
+        (f"upstreams: [{{name: a, url: 'http://r', {field}: [ok.example, '{bad}']}}]\npolicies: [p]\n", [f"s.yaml:1: upstreams[0].{field}[1]: {bad} is no host; as in ghcr.io or r.example:5000"])
+        for field in ("hosts", "redirect_hosts") for bad in ("https://a", "a/", "a/b", "u@a", "a:0", "a:x", "a b", "*", "*.a", "-a", "a?", "[zz]")
+    ),
+    ("upstreams: [{name: default, url: 'http://r'}, {name: b, url: 'http://s', hosts: [R]}]\npolicies: [p]\n", ["s.yaml:1: upstreams: r would mean two upstreams: default and b; each name and each registry once"]),
+    ("upstreams: [{name: a, url: 'http://r'}, {name: b, url: 'http://r:80'}]\npolicies: [p]\n", ["s.yaml:1: upstreams: r:80 would be behind two names: a and b; each name and each registry once"]),
+    ("upstreams: [{name: default, url: 'http://r'}, {name: b, url: 'http://s', hosts: ['127.0.0.1:8080']}]\npolicies: [p]\n", ["s.yaml:1: upstreams: 127.0.0.1:8080 would mean the upstream b, and is what clients call the gate; each name and each registry once"]),
+    ("upstreams: [{name: default, url: 'http://r', timeouts: {}}]\npolicies: [p]\n", ["s.yaml:1: upstreams[0].timeouts: must not be empty"]),
+    ("upstreams: [{name: default, url: 'http://r', timeouts: {connect: 0, idle: 3601}}]\npolicies: [p]\n", ["s.yaml:1: upstreams[0].timeouts.connect: must be 1 or more, and is 0", "s.yaml:1: upstreams[0].timeouts.idle: must be 3600 or less, and is 3601"]),
+    ("upstreams: [{name: default, url: 'http://r', redirects: never}]\npolicies: [p]\n", ['s.yaml:1: upstreams[0].redirects: "never" is not one of follow, pass']),
     ("upstreams: []\npolicies: [p]\n", ["s.yaml:1: upstreams: must not be empty"]),
     ("upstreams: [{name: default}]\npolicies: [p]\n", ['s.yaml:1: upstreams[0]: the field url is missing; as in url: "http://127.0.0.1:5000"']),
     ("upstreams: [{name: default, url: 'http://r'}]\npolicies: p\n", ['s.yaml:2: policies: must be a list, and is the text "p"; write it as a list: ["p"]']),
     (LEAST + "public_url: gate", ["s.yaml:3: public_url: gate is not the origin of a server; as in https://registry.example:5000: no path, no credentials, nothing after it"]),
     (LEAST + "unmatched: allow", ['s.yaml:3: unmatched: "allow" is not one of deny, warn, admit']),
     (LEAST + "trusted_roots: {}", ["s.yaml:3: trusted_roots: must not be empty"]),
-    (LEAST + "trusted_roots: {acme: a.json}", ["s.yaml:3: trusted_roots.acme: a second trusted root is not supported yet; name one: default"]),
+    *(
+        (LEAST + f"trusted_roots: {{'{bad}': a.json}}", [f"s.yaml:3: trusted_roots.{bad}: {bad} is no name of a trusted root; lower-case letters, digits and - between them, 64 at most"])
+        for bad in ("../x", "a/b", "-a", "a-", "A", "a.b", "a" * 65)
+    ),
+    (LEAST + "trusted_roots: {a: {tuf: 'https://t'}}", ['s.yaml:3: trusted_roots.a: the field root is missing; as in root: "acme-root.json"']),
+    (LEAST + "trusted_roots: {a: {tuf: 'https://t', root: r.json, url: x}}", ["s.yaml:3: trusted_roots.a: unknown field url"]),
+    *(
+        (LEAST + f"trusted_roots: {{a: {{tuf: '{bad}', root: r}}}}", [f"s.yaml:3: trusted_roots.a.tuf: {bad} is not the URL of a repository; as in https://tuf.example/sigstore: no credentials, nothing after the path"])
+        for bad in ("t", "file:///etc", "http://", "http://t/../x", "http://t/a/./b", "http://t/a?b", "http://t/a#b", "http://t//a", "http://t/a%2e", "http://t/a b")
+    ),
+    (LEAST + "trusted_roots: {a: {tuf: 'https://u:secret@t', root: r}}", ["s.yaml:3: trusted_roots.a.tuf: what is given is not the URL of a repository; as in https://tuf.example/sigstore: no credentials, nothing after the path"]),
     (LEAST + "keys: {a: 1}", ["s.yaml:3: keys.a: must be text or a mapping, and is 1; put it into quotes"]),
     (LEAST + "keys: {a: ''}", ["s.yaml:3: keys.a: must not be empty"]),
     (LEAST + "keys: {a: {sign_with: x}}", ['s.yaml:3: keys.a: the field public_key is missing; as in public_key: "keys/release.pub"']),
@@ -172,9 +252,7 @@ BAD = [
     (LEAST + "admit_ttl: 0", ["s.yaml:3: admit_ttl: must be 1 or more, and is 0"]),
     (LEAST + "admit_ttl: 86401", ["s.yaml:3: admit_ttl: must be 86400 or less, and is 86401"]),
     (LEAST + "admit_ttl: 1h", ['s.yaml:3: admit_ttl: must be a whole number, and is the text "1h"; only plain decimal digits without quotes are']),
-    (LEAST + "tls: {certificate: a, key: b}", ["s.yaml:3: tls: tls is not supported yet; leave it out"]),
-    (LEAST + "auth: oidc", ["s.yaml:3: auth: auth is not supported yet; leave it out"]),
-    (LEAST + "access: []", ["s.yaml:3: access: access is not supported yet; leave it out"]),
+    (LEAST + "tls: {certificate: a}", ['s.yaml:3: tls: the field key is missing; as in key: "tls.key"']),
 ]  # fmt: skip
 
 
@@ -193,7 +271,7 @@ def test_every_problem_is_told_at_once_with_who_said_it():
         SEALGATE_UPSTREM="http://x",
     ) == [
         "s.yaml:3: unknown field listn; did you mean listen?",
-        "s.yaml:4: tls: tls is not supported yet; leave it out",
+        's.yaml:4: tls: the field certificate is missing; as in certificate: "tls.crt"',
         "s.yaml:6: state: x is neither memory nor sqlite:///PATH; as in sqlite:///var/lib/sealgate/state.db",
         "SEALGATE_UPSTREM: there is no such variable; did you mean SEALGATE_UPSTREAM?",
         "--listen: nowhere is not HOST:PORT; as in 0.0.0.0:8080 or [::1]:8080",
@@ -225,5 +303,5 @@ def test_whatever_a_flag_says_it_is_taken_or_refused(name, text):
     except ConfigurationInvalid:
         return
     assert 0 <= made.port < 65536
-    assert made.upstream.url.startswith(("http://", "https://"))
-    assert not set(made.upstream.url.removeprefix("https://").removeprefix("http://")) & set("/?#@ \n")
+    assert made.upstreams[0].url.startswith(("http://", "https://"))
+    assert not set(made.upstreams[0].url.removeprefix("https://").removeprefix("http://")) & set("/?#@ \n")

@@ -1,130 +1,130 @@
-"""Sigstore bundles v0.3 (sigstore_bundle.proto): a DSSE envelope, and what its signature is verified with."""
+"""Sigstore bundles v0.1 to v0.3 (sigstore_bundle.proto), as protojson writes them: a `null` is as nothing.
 
-from dataclasses import dataclass
+What differs between the versions is what they promise to hold, and a promise in an unsigned `mediaType` is worth
+nothing (attacks A14): all are read alike, and what is missing is missing.
+"""
+
+from collections.abc import Mapping
 from typing import Final
 
 from sealgate.adapters.signatures import log_entry
-from sealgate.adapters.signatures.log_entry import LogEntry
+from sealgate.adapters.signatures.opened import Content, Opened, SignedDigest
 from sealgate.adapters.signatures.rejection import Rejected
 from sealgate.errors import PayloadMalformed
-from sealgate.evidence.payload import (
-    COSIGN_SIGNATURE_PREDICATE,
-    Envelope,
-    base64_of,
-    parse_envelope,
-    parse_statement,
-)
+from sealgate.evidence.payload import Envelope, base64_of, parse_envelope
 from sealgate.evidence.reason import Reason
-from sealgate.limits import BUNDLE_BYTES, CERTIFICATE_BYTES, SIGNED_PAYLOAD_BYTES
+from sealgate.limits import BUNDLE_BYTES, CHAIN_CERTIFICATES, LOG_ENTRIES, SIGNED_PAYLOAD_BYTES, TIMESTAMPS
 from sealgate.oci import strict_json
 from sealgate.oci.digest import Digest
-from sealgate.oci.media_types import BUNDLE_V03, IN_TOTO
+from sealgate.oci.media_types import BUNDLES
 from sealgate.oci.strict_json import Json
 
-_V03: Final = frozenset({BUNDLE_V03, "application/vnd.dev.sigstore.bundle+json;version=0.3"})
+_CONTENTS: Final = ("dsseEnvelope", "messageSignature")
 _MATERIALS: Final = ("publicKey", "certificate", "x509CertificateChain")
+_SHA256: Final = ("SHA2_256", 1)  # enumerations may be numbers
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenedBundle:
-    """A bundle's parts; nothing of it is verified yet.
-
-    Args:
-        document: the bundle, as JSON.
-        certificate: DER; b"" for a managed key.
-        entry: its log entry; None when it has none.
-        timestamped: whether there are timestamps of an authority.
-    """
-
-    document: dict[str, Json]
-    envelope: Envelope
-    certificate: bytes
-    entry: LogEntry | None
-    timestamped: bool
-
-
-def open_bundle(raw: bytes) -> OpenedBundle:
+def open_bundle(raw: bytes, subject: Digest, artifact: bytes | None = None) -> Opened:
     """Take a bundle apart.
 
-    Its `mediaType` is not signed, so it chooses no weaker check: what is not v0.3 is refused (attacks A14).
+    Args:
+        raw: the bundle.
+        subject: what a message signature in it would be over.
+        artifact: the subject's bytes, where they are at hand.
 
     Raises:
-        Rejected: it is of a form that is not supported yet, or larger than a signature is.
+        Rejected: it is of a version that is not known, or larger than a signature is; or it says that it is over
+            something else.
         Malformed: a part of it cannot be read.
     """
     if len(raw) > BUNDLE_BYTES:
         raise Rejected(Reason.PAYLOAD_TYPE_UNKNOWN, f"it has more than {BUNDLE_BYTES} bytes, as no signature has")
-    document = strict_json.members(
-        strict_json.loads(raw),
-        frozenset({"mediaType", "verificationMaterial", "dsseEnvelope", "messageSignature"}),
-        "the bundle",
-    )
-    if strict_json.text_of(document, "mediaType", "the bundle") not in _V03:
-        raise _not_yet("bundles of another version than 0.3")
-    if "dsseEnvelope" not in document or "messageSignature" in document:
-        raise _not_yet("bundles around a message signature")
-    material = strict_json.members(
+    document = _members(strict_json.loads(raw), "the bundle", "mediaType", "verificationMaterial", *_CONTENTS)
+    if strict_json.text_of(document, "mediaType", "the bundle") not in BUNDLES:
+        raise Rejected(Reason.PAYLOAD_TYPE_UNKNOWN, "it is no bundle of a version from 0.1 to 0.3")
+    if len([name for name in _CONTENTS if name in document]) != 1:
+        raise PayloadMalformed("a bundle has one envelope or one message signature")
+    material = _members(
         document.get("verificationMaterial"),
-        frozenset({*_MATERIALS, "tlogEntries", "timestampVerificationData"}),
         "verificationMaterial",
+        *_MATERIALS,
+        "tlogEntries",
+        "timestampVerificationData",
     )
-    present = [name for name in _MATERIALS if name in material]
-    if len(present) != 1:
-        raise PayloadMalformed("a bundle has one public key or one certificate")
-    if present == ["x509CertificateChain"]:
-        raise _not_yet("bundles with a certificate chain")
-    return OpenedBundle(
-        document=document,
-        envelope=parse_envelope(document["dsseEnvelope"]),
-        certificate=_certificate(material["certificate"]) if present == ["certificate"] else b"",
-        entry=_entry(material.get("tlogEntries")),
-        timestamped=_is_timestamped(material.get("timestampVerificationData")),
+    content, signature = _content(document, subject, artifact)
+    return Opened(
+        content=content,
+        signature=signature,
+        certificates=_certificates(material),
+        entries=tuple(
+            log_entry.parse_entry(entry) for entry in _list(material, "tlogEntries", LOG_ENTRIES, "log entries")
+        ),
+        timestamps=_timestamps(material),
     )
 
 
-def check_statement(envelope: Envelope, subject: Digest) -> None:
-    """That what is signed is a signature of this digest.
-
-    Raises:
-        Rejected: it is about another digest, or is another kind of statement: an attestation is no signature
-            (cosign itself counts one as such).
-        Malformed: it is no statement (attacks A11, A12).
-    """
-    if envelope.payload_type != IN_TOTO:
-        raise Rejected(Reason.PAYLOAD_TYPE_UNKNOWN, f"what is signed is of type {envelope.payload_type}")
-    if len(envelope.payload) > SIGNED_PAYLOAD_BYTES:
-        raise Rejected(Reason.PAYLOAD_TYPE_UNKNOWN, f"its statement has more than {SIGNED_PAYLOAD_BYTES} bytes")
-    statement = parse_statement(envelope.payload)
-    if subject not in statement.subjects:
-        raise Rejected(Reason.SUBJECT_MISMATCH, f"what is signed is about {statement.subjects[0]}")
-    if statement.predicate_type != COSIGN_SIGNATURE_PREDICATE:
-        text = f"an attestation of type {statement.predicate_type} is no signature"
-        raise Rejected(Reason.PREDICATE_TYPE_MISMATCH, text)
-
-
-def _certificate(value: Json) -> bytes:
-    certificate = strict_json.members(value, frozenset({"rawBytes"}), "certificate")
-    der = base64_of(strict_json.text_of(certificate, "rawBytes", "certificate"), "rawBytes")
-    if len(der) > CERTIFICATE_BYTES:
-        raise Rejected(Reason.CERTIFICATE_INVALID, f"its certificate has more than {CERTIFICATE_BYTES} bytes")
-    return der
+def _content(document: Mapping[str, Json], subject: Digest, artifact: bytes | None) -> tuple[Content, bytes]:
+    if "dsseEnvelope" in document:
+        envelope: Envelope = parse_envelope(document["dsseEnvelope"])
+        if len(envelope.payload) > SIGNED_PAYLOAD_BYTES:
+            text = f"its statement has more than {SIGNED_PAYLOAD_BYTES} bytes"
+            raise Rejected(Reason.PAYLOAD_TYPE_UNKNOWN, text)
+        return envelope, envelope.signature
+    if subject.algorithm != "sha256":
+        raise Rejected(Reason.PAYLOAD_TYPE_UNKNOWN, "message signatures are judged by SHA-256 digests only")
+    message = _members(document["messageSignature"], "messageSignature", "messageDigest", "signature")
+    if "messageDigest" in message:  # for people: the signature is verified over the subject's digest, not over this one
+        stated = _members(message["messageDigest"], "messageDigest", "algorithm", "digest")
+        if stated.get("algorithm") in _SHA256:
+            digest = base64_of(strict_json.text_of(stated, "digest", "messageDigest"), "digest").hex()
+            if digest != subject.hex:
+                raise Rejected(Reason.SUBJECT_MISMATCH, f"what is signed is about sha256:{digest}")
+    signature = base64_of(strict_json.text_of(message, "signature", "messageSignature"), "signature")
+    return SignedDigest(digest=subject, artifact=artifact), signature
 
 
-def _entry(value: Json) -> LogEntry | None:
-    entries = [] if value is None else value
-    if not isinstance(entries, list):
-        raise PayloadMalformed("tlogEntries is not a list")
-    if len(entries) > 1:
-        raise _not_yet("bundles with several log entries")
-    return log_entry.parse_entry(entries[0]) if entries else None
+def _certificates(material: Mapping[str, Json]) -> tuple[bytes, ...]:
+    """The certificates, leaf first; none for a public key, whose `hint` is one and is not looked at."""
+    match [name for name in _MATERIALS if name in material]:
+        case ["publicKey"]:
+            return ()
+        case ["certificate"]:
+            return (_der(material["certificate"]),)
+        case ["x509CertificateChain"]:
+            chain = _members(material["x509CertificateChain"], "x509CertificateChain", "certificates")
+            listed = _list(chain, "certificates", CHAIN_CERTIFICATES, "certificates")
+            if not listed:
+                raise PayloadMalformed("a chain of certificates has at least one")
+            return tuple(_der(one) for one in listed)
+        case _:
+            raise PayloadMalformed("a bundle has one public key, one certificate or one chain of certificates")
 
 
-def _is_timestamped(value: Json) -> bool:
-    if value is None:
-        return False
-    data = strict_json.members(value, frozenset({"rfc3161Timestamps"}), "timestampVerificationData")
-    return data.get("rfc3161Timestamps") not in (None, [])
+def _timestamps(material: Mapping[str, Json]) -> tuple[bytes, ...]:
+    if "timestampVerificationData" not in material:
+        return ()
+    data = _members(material["timestampVerificationData"], "timestampVerificationData", "rfc3161Timestamps")
+    stamps = [
+        _members(stamp, "a timestamp", "signedTimestamp")
+        for stamp in _list(data, "rfc3161Timestamps", TIMESTAMPS, "timestamps")
+    ]
+    return tuple(base64_of(strict_json.text_of(one, "signedTimestamp", "a timestamp"), "a timestamp") for one in stamps)
 
 
-def _not_yet(what: str) -> Rejected:
-    return Rejected(Reason.PAYLOAD_TYPE_UNKNOWN, f"{what} are not supported yet")
+def _der(value: Json) -> bytes:
+    certificate = _members(value, "a certificate", "rawBytes")
+    return base64_of(strict_json.text_of(certificate, "rawBytes", "a certificate"), "rawBytes")
+
+
+def _members(value: Json, where: str, *known: str) -> dict[str, Json]:
+    found = strict_json.members(value, frozenset(known), where)
+    return {name: content for name, content in found.items() if content is not None}
+
+
+def _list(document: Mapping[str, Json], name: str, most: int, called: str) -> list[Json]:
+    found = document.get(name, [])
+    if not isinstance(found, list):
+        raise PayloadMalformed(f"{name} is not a list")
+    if len(found) > most:
+        raise Rejected(Reason.PAYLOAD_TYPE_UNKNOWN, f"it has more than {most} {called}, as no signature has")
+    return found

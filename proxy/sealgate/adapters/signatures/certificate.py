@@ -11,6 +11,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from sealgate.adapters.signatures.rejection import Rejected
 from sealgate.evidence.reason import Reason
 from sealgate.evidence.signature import KeylessSigner
+from sealgate.limits import CERTIFICATE_BYTES
 
 _ARC: Final = "1.3.6.1.4.1.57264.1"
 _ISSUER_V1: Final = f"{_ARC}.1"
@@ -55,8 +56,10 @@ def load(der: bytes) -> x509.Certificate:
     """A certificate, its extensions read too.
 
     Raises:
-        Rejected: it cannot be read.
+        Rejected: it cannot be read, or is larger than certificates are.
     """
+    if len(der) > CERTIFICATE_BYTES:
+        raise Rejected(Reason.CERTIFICATE_INVALID, f"its certificate has more than {CERTIFICATE_BYTES} bytes")
     try:
         certificate = x509.load_der_x509_certificate(der)
         _ = certificate.extensions, certificate.public_key()
@@ -80,8 +83,12 @@ def check_purpose(certificate: x509.Certificate) -> None:
         raise Rejected(Reason.CERTIFICATE_INVALID, "its certificate is not for signing code")
 
 
-def signer_of(certificate: x509.Certificate) -> KeylessSigner:
+def signer_of(certificate: x509.Certificate, trusted_root: str) -> KeylessSigner:
     """Who a verified certificate is for.
+
+    Args:
+        certificate: the certificate.
+        trusted_root: the name of the root that vouches for it.
 
     Raises:
         Rejected: it does not name one identity and one issuer, or says something that cannot be read (attacks A20).
@@ -94,7 +101,10 @@ def signer_of(certificate: x509.Certificate) -> KeylessSigner:
     old = {name: _text(extensions[oid]) for oid, name in _OLD_CLAIMS.items() if oid in extensions}
     new = {name: _utf8_string(extensions[oid]) for oid, name in _CLAIMS.items() if oid in extensions}
     return KeylessSigner(
-        identity=_identity(certificate), issuer=_issuer(extensions), claims=MappingProxyType({**old, **new})
+        identity=_identity(certificate),
+        issuer=_issuer(extensions),
+        trusted_root=trusted_root,
+        claims=MappingProxyType({**old, **new}),
     )
 
 

@@ -1,4 +1,4 @@
-"""That a certificate was shown to a CT log before it was used (RFC 6962 section 3): its one embedded SCT."""
+"""That a certificate was shown to a CT log before it was used (RFC 6962 section 3): the SCTs in it."""
 
 import hashlib
 import struct
@@ -14,13 +14,14 @@ from sealgate.adapters.keys import verifies
 from sealgate.adapters.signatures.rejection import Rejected
 from sealgate.adapters.signatures.trusted_roots import LogKey
 from sealgate.evidence.reason import Reason
+from sealgate.limits import SCTS
 
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 _CERTIFICATE_TIMESTAMP: Final = 0  # SignatureType
 
 
-def check_sct(leaf: x509.Certificate, issuer: x509.Certificate, ct_logs: Mapping[bytes, LogKey]) -> None:
-    """Check the SCT of a certificate.
+def check_scts(leaf: x509.Certificate, issuer: x509.Certificate, ct_logs: Mapping[bytes, LogKey]) -> None:
+    """Check the SCTs of a certificate: it has one (Fulcio's do) or several, each of another log, and every one holds.
 
     Args:
         leaf: the certificate.
@@ -28,17 +29,24 @@ def check_sct(leaf: x509.Certificate, issuer: x509.Certificate, ct_logs: Mapping
         ct_logs: whose word counts.
 
     Raises:
-        Rejected: there is not exactly one (Fulcio's have one), its log is unknown, or it was made when the root did not
-            trust that log's key; or it does not verify.
+        Rejected: it has none, too many, or two of one log (attacks A6); or one's log is unknown, or it does not verify,
+            or was made when the root did not trust that log's key.
     """
     try:
         found = list(leaf.extensions.get_extension_for_class(x509.PrecertificateSignedCertificateTimestamps).value)
     except x509.ExtensionNotFound:
         found = []
-    if len(found) != 1:
-        raise Rejected(Reason.SCT_INVALID, f"its certificate has {len(found)} SCTs instead of one")
-    sct = found[0]
-    log = ct_logs.get(sct.log_id)
+    if not 1 <= len(found) <= SCTS:
+        raise Rejected(Reason.SCT_INVALID, f"its certificate has {len(found)} SCTs, and 1 to {SCTS} count")
+    if len({sct.log_id for sct in found}) != len(found):
+        raise Rejected(Reason.SCT_INVALID, "its certificate has two SCTs of one CT log")
+    for sct in found:
+        _check(sct, leaf, issuer, ct_logs.get(sct.log_id))
+
+
+def _check(
+    sct: SignedCertificateTimestamp, leaf: x509.Certificate, issuer: x509.Certificate, log: LogKey | None
+) -> None:
     if log is None:
         raise Rejected(Reason.SCT_INVALID, "its certificate's SCT is of a CT log that the trusted root does not name")
     if not verifies(log.key, sct.signature, _signed(sct, leaf, issuer)):

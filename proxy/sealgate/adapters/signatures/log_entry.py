@@ -14,6 +14,8 @@ from sealgate.limits import LOG_ENTRY_BYTES, PROOF_HASHES
 from sealgate.oci import strict_json
 from sealgate.oci.strict_json import Json
 
+_PROOF: Final = frozenset({"logIndex", "rootHash", "treeSize", "hashes", "checkpoint"})
+_HEXADECIMAL: Final = re.compile(r"(?:[0-9a-f]{2})+", re.ASCII)  # as Go writes it
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 
 
@@ -90,12 +92,8 @@ def parse_annotation(text: str) -> LogEntry:
     payload = strict_json.members(
         document.get("Payload"), frozenset({"body", "integratedTime", "logIndex", "logID"}), "Payload"
     )
-    try:
-        log_id = bytes.fromhex(strict_json.text_of(payload, "logID", "Payload"))
-    except ValueError as bad:
-        raise PayloadMalformed("logID is not hexadecimal") from bad
     return LogEntry(
-        log_id=log_id,
+        log_id=_hexadecimal(payload.get("logID"), "logID"),
         index=_number(payload, "logIndex"),
         integrated_time=_number(payload, "integratedTime"),
         promise=_bytes(document, "SignedEntryTimestamp", optional=True),
@@ -104,21 +102,53 @@ def parse_annotation(text: str) -> LogEntry:
     )
 
 
-def _proof(value: Json) -> InclusionProof:
-    proof = strict_json.members(
-        value, frozenset({"logIndex", "rootHash", "treeSize", "hashes", "checkpoint"}), "inclusionProof"
+def parse_answer(raw: bytes) -> tuple[bytes, InclusionProof]:
+    """Read what Rekor v1's API answers when it is asked for one entry (rekor's openapi.yaml, `LogEntry`).
+
+    Returns:
+        The entry's body, and the proof that it is in the log.
+
+    Raises:
+        Malformed: it is no such answer.
+    """
+    entries = strict_json.members(strict_json.loads(raw), frozenset(), "the answer")
+    if len(entries) != 1:
+        raise PayloadMalformed("the answer is not one entry")
+    entry = strict_json.members(next(iter(entries.values())), frozenset({"body", "verification"}), "the log entry")
+    verification = strict_json.members(entry.get("verification"), frozenset({"inclusionProof"}), "verification")
+    proof = strict_json.members(verification.get("inclusionProof"), _PROOF, "inclusionProof")
+    return _bytes(entry, "body"), InclusionProof(
+        index=_number(proof, "logIndex"),
+        size=_number(proof, "treeSize"),
+        root=_hexadecimal(proof.get("rootHash"), "rootHash"),
+        hashes=tuple(_hexadecimal(each, "hashes") for each in _hashes(proof)),
+        checkpoint=strict_json.text_of(proof, "checkpoint", "inclusionProof"),
     )
-    hashes = _given(proof, "hashes", [])
-    if not isinstance(hashes, list) or len(hashes) > PROOF_HASHES:
-        raise PayloadMalformed(f"hashes is not a list of at most {PROOF_HASHES}")
+
+
+def _proof(value: Json) -> InclusionProof:
+    proof = strict_json.members(value, _PROOF, "inclusionProof")
     checkpoint = strict_json.members(_given(proof, "checkpoint", {}), frozenset({"envelope"}), "checkpoint")
     return InclusionProof(
         index=_number(proof, "logIndex"),
         size=_number(proof, "treeSize"),
         root=_bytes(proof, "rootHash"),
-        hashes=tuple(base64_of(each if isinstance(each, str) else "", "hashes") for each in hashes),
+        hashes=tuple(base64_of(each if isinstance(each, str) else "", "hashes") for each in _hashes(proof)),
         checkpoint=strict_json.text_of(checkpoint, "envelope", "checkpoint"),
     )
+
+
+def _hashes(proof: Mapping[str, Json]) -> list[Json]:
+    hashes = _given(proof, "hashes", [])
+    if not isinstance(hashes, list) or len(hashes) > PROOF_HASHES:
+        raise PayloadMalformed(f"hashes is not a list of at most {PROOF_HASHES}")
+    return hashes
+
+
+def _hexadecimal(value: Json, where: str) -> bytes:
+    if not isinstance(value, str) or not _HEXADECIMAL.fullmatch(value):
+        raise PayloadMalformed(f"{where} is not hexadecimal")
+    return bytes.fromhex(value)
 
 
 def _given(document: Mapping[str, Json], key: str, otherwise: Json) -> Json:

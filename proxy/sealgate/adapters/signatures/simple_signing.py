@@ -1,57 +1,91 @@
-"""cosign's older format: a payload, and annotations beside it (SIGNATURE_SPEC.md), signed with a managed key."""
+"""cosign's older format: a payload, and annotations beside it (SIGNATURE_SPEC.md).
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+The specification's prose and its examples disagree on the annotations' names; these are the ones that cosign writes.
+"""
+
+from collections.abc import Mapping
 from typing import Final
 
-from sealgate.adapters.signatures import log_body, log_entry, transparency_log
-from sealgate.adapters.signatures.managed_key import signed_by, signer_of
+from sealgate.adapters.keys import pem_contents
+from sealgate.adapters.signatures import log_entry
+from sealgate.adapters.signatures.opened import Content, Opened, SignedPayload
 from sealgate.adapters.signatures.rejection import Rejected
-from sealgate.adapters.signatures.trusted_roots import LogKey
-from sealgate.evidence.keys import PublicKey
-from sealgate.evidence.payload import base64_of, parse_simple_signing
+from sealgate.errors import PayloadMalformed
+from sealgate.evidence.payload import base64_of, parse_envelope
 from sealgate.evidence.reason import Reason
-from sealgate.evidence.signature import SimpleSigning, VerifiedSignature
-from sealgate.limits import SIGNED_PAYLOAD_BYTES
+from sealgate.limits import (
+    BUNDLE_BYTES,
+    CERTIFICATE_BYTES,
+    CHAIN_CERTIFICATES,
+    SIGNED_PAYLOAD_BYTES,
+    TIMESTAMP_BYTES,
+)
+from sealgate.oci import strict_json
 
 SIGNATURE: Final = "dev.cosignproject.cosign/signature"
 CERTIFICATE: Final = "dev.sigstore.cosign/certificate"
+CHAIN: Final = "dev.sigstore.cosign/chain"
 LOG_ENTRY: Final = "dev.sigstore.cosign/bundle"
 TIMESTAMP: Final = "dev.sigstore.cosign/rfc3161timestamp"
 
 
-def verify(
-    candidate: SimpleSigning, keys: Sequence[PublicKey], logs: Mapping[bytes, LogKey], now: datetime
-) -> VerifiedSignature:
-    """Verify a simple signing signature.
+def open_simple_signing(payload: bytes, annotations: Mapping[str, str]) -> Opened:
+    """Take a simple signing signature apart. An annotation that is empty is as one that is not there.
 
     Raises:
-        Rejected: a step does not hold.
+        Rejected: it is larger than a signature is.
         Malformed: a part of it cannot be read.
     """
-    # (1) It is of a form that can be judged.
-    annotations = candidate.annotations
-    if annotations.get(CERTIFICATE):
-        raise _not_yet("certificates in cosign's older annotations")
-    if annotations.get(TIMESTAMP) and not annotations.get(LOG_ENTRY):
-        raise _not_yet("timestamps in cosign's older annotations")
-    if len(candidate.payload) > SIGNED_PAYLOAD_BYTES:
+    if len(payload) > SIGNED_PAYLOAD_BYTES:
         raise Rejected(Reason.PAYLOAD_TYPE_UNKNOWN, f"its payload has more than {SIGNED_PAYLOAD_BYTES} bytes")
-    # (2) What is signed is about the digest in question (attacks A19).
-    payload = parse_simple_signing(candidate.payload)
-    if payload.digest != candidate.subject:
-        raise Rejected(Reason.SUBJECT_MISMATCH, f"what is signed is about {payload.digest}")
-    # (3) One of the keys signed these very bytes.
     signature = base64_of(annotations.get(SIGNATURE, ""), "the signature")
-    key = signer_of(signature, candidate.payload, keys)
-    # (4) The log's entry, if there is one, is genuine and is that of this signature (attacks A1).
-    if not annotations.get(LOG_ENTRY):
-        return signed_by(key, candidate.source, None)
-    entry = log_entry.parse_annotation(annotations[LOG_ENTRY])
-    logged = transparency_log.verify(entry, logs, now)
-    log_body.check_hashedrekord(entry.body, candidate.payload, signature, key.spki)
-    return signed_by(key, candidate.source, logged)
+    return _with_annotations(SignedPayload(payload), signature, annotations)
 
 
-def _not_yet(what: str) -> Rejected:
-    return Rejected(Reason.PAYLOAD_TYPE_UNKNOWN, f"{what} are not supported yet")
+def open_attestation(envelope: bytes, annotations: Mapping[str, str]) -> Opened:
+    """Take an attestation apart: a DSSE envelope, which holds the signature, with the same annotations beside it.
+
+    Raises:
+        Rejected: it is larger than an attestation is.
+        Malformed: a part of it cannot be read.
+    """
+    if len(envelope) > BUNDLE_BYTES:
+        raise Rejected(Reason.PAYLOAD_TYPE_UNKNOWN, f"its envelope has more than {BUNDLE_BYTES} bytes")
+    content = parse_envelope(strict_json.loads(envelope))
+    return _with_annotations(content, content.signature, annotations)
+
+
+def _with_annotations(content: Content, signature: bytes, annotations: Mapping[str, str]) -> Opened:
+    entry, stamp = annotations.get(LOG_ENTRY), annotations.get(TIMESTAMP)
+    return Opened(
+        content=content,
+        signature=signature,
+        certificates=_certificates(annotations),
+        entries=(log_entry.parse_annotation(entry),) if entry else (),
+        timestamps=(_timestamp(stamp),) if stamp else (),
+    )
+
+
+def _certificates(annotations: Mapping[str, str]) -> tuple[bytes, ...]:
+    """The leaf and its chain; a chain without a leaf is nobody's, as with cosign."""
+    leaf = annotations.get(CERTIFICATE)
+    if not leaf:
+        return ()
+    pem = f"{leaf}\n{annotations.get(CHAIN) or ''}".encode()
+    if len(pem) > CERTIFICATE_BYTES * CHAIN_CERTIFICATES:
+        raise Rejected(Reason.CERTIFICATE_INVALID, "its certificates have more bytes than certificates have")
+    found = pem_contents(pem, "CERTIFICATE")
+    if not found:
+        raise PayloadMalformed("its certificates are not PEM")
+    if len(found) > CHAIN_CERTIFICATES:
+        raise Rejected(Reason.CERTIFICATE_INVALID, f"it has more than {CHAIN_CERTIFICATES} certificates")
+    return tuple(found)
+
+
+def _timestamp(text: str) -> bytes:
+    if len(text) > TIMESTAMP_BYTES * 2:
+        raise Rejected(Reason.TIMESTAMP_INVALID, f"its timestamp has more than {TIMESTAMP_BYTES} bytes")
+    document = strict_json.members(
+        strict_json.loads(text.encode()), frozenset({"SignedRFC3161Timestamp"}), "the timestamp"
+    )
+    return base64_of(strict_json.text_of(document, "SignedRFC3161Timestamp", "the timestamp"), "the timestamp")

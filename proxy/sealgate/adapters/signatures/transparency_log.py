@@ -1,31 +1,25 @@
 """What a transparency log vouches for: its promise, an entry's inclusion in a tree, and the checkpoint of that tree.
 
-Rekor v1 (sigstore_rekor.proto, RFC 6962, C2SP signed-note). An entry that is there and does not hold refuses its
-signature, whatever the policy asks for: a stapled or altered entry is never "no entry" (attacks A1, A2, A3).
+Rekor v1 and v2 (sigstore_rekor.proto, RFC 6962). An entry that is there and does not hold refuses its signature,
+whatever the policy asks for: a stapled or altered entry is never "no entry" (attacks A1, A2, A3).
+
+When the root trusted the log's key is for the caller to ask: at every time that verified, and now where none did.
 """
 
 import base64
-import binascii
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
 
 from sealgate.adapters.keys import verifies
+from sealgate.adapters.signatures import checkpoint
 from sealgate.adapters.signatures.log_entry import InclusionProof, LogEntry
 from sealgate.adapters.signatures.rejection import Rejected
 from sealgate.adapters.signatures.trusted_roots import LogKey
 from sealgate.evidence.reason import Reason
-from sealgate.evidence.signature import LogProof
-
-_CHECKPOINT: Final = re.compile(
-    r"(?P<note>[^\n]{1,200}\n(?P<size>[0-9]{1,18})\n(?P<root>[A-Za-z0-9+/=]{1,100})\n(?:[^\n]{1,1000}\n){0,16})\n"
-    r"(?P<signatures>(?:\u2014 [^ \n]{1,200} [A-Za-z0-9+/=]{1,1000}\n){1,16})"
-)
-_HINT_BYTES: Final = 4
+from sealgate.evidence.signature import LoggedEntry, LogProof
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,15 +27,18 @@ class Logged:
     """What an entry proves, every part of it signed by the log.
 
     Args:
-        index: its place in the log; None where no promise covers it.
-        at: when the log took it; None where no promise covers it.
-        until: when that proof counts for nothing any more; None is never.
+        proof: how its being in the log is proven.
+        log: which log; two entries whose logs have one key are of one log (attacks A6).
+        index: its place in the log; None where nothing signed says.
+        at: when the log took it; None where no promise says.
+        promised: what to ask the log for, where only its promise is known.
     """
 
     proof: LogProof
+    log: LogKey
     index: int | None
     at: datetime | None
-    until: datetime | None
+    promised: LoggedEntry | None = None
 
 
 def verify(entry: LogEntry, logs: Mapping[bytes, LogKey], now: datetime) -> Logged:
@@ -49,43 +46,65 @@ def verify(entry: LogEntry, logs: Mapping[bytes, LogKey], now: datetime) -> Logg
 
     Args:
         entry: the entry.
-        logs: whose word counts.
+        logs: whose word counts, by log id.
         now: the time of the decision.
 
     Raises:
         Rejected: something of it that is there does not hold, or nothing of it proves anything.
     """
-    proven = LogProof.PROMISE if entry.proof is None else LogProof.INCLUSION
     # (1) The log is one that the trusted root names: its keys come from nowhere else (attacks A16).
     log = logs.get(entry.log_id)
     if log is None:
         reason = Reason.LOG_PROMISE_INVALID if entry.proof is None else Reason.LOG_CHECKPOINT_INVALID
         raise Rejected(reason, "its log entry is of a log that the trusted root does not name")
-    # (2) Its inclusion in a tree that the log signed.
-    if entry.proof is not None:
-        _check_inclusion(entry.body, entry.proof)
-        _check_checkpoint(entry.proof, log)
-    # (3) Its promise: only that covers the time and the index (attacks A2, A3).
+    # (2) Its inclusion in a tree that the log signed. Of a log of one tree that is also its place in the log.
+    index = None if entry.proof is None else check_inclusion(leaf_of(entry.body), entry.proof, log)
+    if index is not None and index != entry.index:
+        raise Rejected(Reason.LOG_PROOF_INVALID, "its inclusion proof is for another place in the log than its entry's")
+    # (3) Its promise: only that covers a time (attacks A2, A3).
     if entry.promise:
         _check_promise(entry, log)
         at = _moment(entry.integrated_time)
-        # (4) That time: not to come (attacks A5; no tolerance), and one for which the root trusts the log's key.
+        # (4) That time is not to come; no tolerance (attacks A5).
         if at > now:
-            raise Rejected(
-                Reason.SIGNED_IN_THE_FUTURE, f"the log took it at {at:%Y-%m-%d %H:%M:%S} UTC, which is to come"
-            )
-        if not log.window.holds(at):
-            raise Rejected(_OUTSIDE, "the log's key was outside its validity when the log took it")
-        return Logged(proof=proven, index=entry.index, at=at, until=None)
+            told = f"the log took it at {at:%Y-%m-%d %H:%M:%S} UTC, which is to come"
+            raise Rejected(Reason.SIGNED_IN_THE_FUTURE, told)
+        if entry.proof is not None:
+            return Logged(proof=LogProof.INCLUSION, log=log, index=entry.index, at=at)
+        promised = LoggedEntry(log=log.key.fingerprint, index=entry.index, leaf=leaf_of(entry.body))
+        return Logged(proof=LogProof.PROMISE, log=log, index=entry.index, at=at, promised=promised)
     if entry.proof is None:
         raise Rejected(Reason.LOG_PROMISE_INVALID, "its log entry comes with neither a promise nor a proof")
-    # (5) Without a time all that can be asked is that the root trusts the key today.
-    if not log.window.holds(now):
-        raise Rejected(_OUTSIDE, "nothing dates its log entry, and the log's key is outside its validity now")
-    return Logged(proof=proven, index=None, at=None, until=log.window.end)
+    return Logged(proof=LogProof.INCLUSION, log=log, index=index, at=None)
 
 
-_OUTSIDE: Final = Reason.TRUSTED_ROOT_KEY_OUTSIDE_VALIDITY
+def check_inclusion(leaf: bytes, proof: InclusionProof, log: LogKey) -> int | None:
+    """Check that an entry is in a tree of the log.
+
+    Args:
+        leaf: its hash in the tree.
+        proof: the proof, with the tree's checkpoint.
+        log: the log.
+
+    Returns:
+        Its place in the log; None where the log has several trees, and the place is only one in this tree.
+
+    Raises:
+        Rejected: the proof does not lead from the leaf to the root, or the log did not sign that tree (attacks A15).
+    """
+    if proof.index >= proof.size:
+        raise Rejected(Reason.LOG_PROOF_INVALID, "its inclusion proof is for a place past the end of the tree")
+    if _root(leaf, proof) != proof.root:
+        raise Rejected(Reason.LOG_PROOF_INVALID, "its inclusion proof does not lead to the root of the tree")
+    signed = checkpoint.verify(proof.checkpoint, log)
+    if (signed.root, signed.size) != (proof.root, proof.size):
+        raise Rejected(Reason.LOG_CHECKPOINT_INVALID, "its checkpoint is that of another tree")
+    return None if signed.one_of_several else proof.index
+
+
+def leaf_of(body: bytes) -> bytes:
+    """An entry's hash in a log's tree (RFC 6962 section 2.1)."""
+    return hashlib.sha256(b"\x00" + body).digest()
 
 
 def _check_promise(entry: LogEntry, log: LogKey) -> None:
@@ -98,35 +117,6 @@ def _check_promise(entry: LogEntry, log: LogKey) -> None:
     }
     if not verifies(log.key, entry.promise, json.dumps(signed, sort_keys=True, separators=(",", ":")).encode()):
         raise Rejected(Reason.LOG_PROMISE_INVALID, "the log's promise is not one over this entry")
-
-
-def _check_inclusion(body: bytes, proof: InclusionProof) -> None:
-    if proof.index >= proof.size:
-        raise Rejected(Reason.LOG_PROOF_INVALID, "its inclusion proof is for a place past the end of the tree")
-    if _root(hashlib.sha256(b"\x00" + body).digest(), proof) != proof.root:
-        raise Rejected(Reason.LOG_PROOF_INVALID, "its inclusion proof does not lead to the root of the tree")
-
-
-def _check_checkpoint(proof: InclusionProof, log: LogKey) -> None:
-    """That the log signed the very tree of the proof (attacks A15).
-
-    The note's first line, its origin, is not compared with the log's URL: a private Rekor writes its own host name
-    there, and the key that signs is the log's either way.
-    """
-    note = _CHECKPOINT.fullmatch(proof.checkpoint)
-    if note is None:
-        raise Rejected(Reason.LOG_CHECKPOINT_INVALID, "its inclusion proof comes without a checkpoint that can be read")
-    if _base64(note["root"]) != proof.root or int(note["size"]) != proof.size:
-        raise Rejected(Reason.LOG_CHECKPOINT_INVALID, "its checkpoint is that of another tree")
-    signatures = [_base64(line.rpartition(" ")[2]) for line in note["signatures"].splitlines()]
-    if not any(_signed(note["note"], signature, log) for signature in signatures):
-        raise Rejected(Reason.LOG_CHECKPOINT_INVALID, "its checkpoint is not signed by the log")
-
-
-def _signed(note: str, signature: bytes, log: LogKey) -> bool:
-    return signature[:_HINT_BYTES] == log.log_id[:_HINT_BYTES] and verifies(
-        log.key, signature[_HINT_BYTES:], note.encode()
-    )
 
 
 def _root(leaf: bytes, proof: InclusionProof) -> bytes | None:
@@ -150,11 +140,3 @@ def _moment(seconds: int) -> datetime:
         return datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, ValueError, OSError):
         return datetime.max.replace(tzinfo=UTC)
-
-
-def _base64(text: str) -> bytes:
-    """What the text encodes; b"" when it is not base64, which equals no root and holds no signature."""
-    try:
-        return base64.b64decode(text, validate=True)
-    except binascii.Error:
-        return b""

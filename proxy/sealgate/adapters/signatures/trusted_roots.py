@@ -1,22 +1,26 @@
-"""Trusted roots (sigstore_trustroot.proto): whose logs and certificate authorities are believed, and when.
+"""Trusted roots (sigstore_trustroot.proto): whose logs and authorities are believed, and when.
 
-A root is a local file, read once: nothing here refreshes, writes or asks anybody.
+A root is a local file, read once: nothing here refreshes, writes or asks anybody. It is read as protojson writes it:
+what is at its default is left out, and a `null` is as good as that.
 """
 
 import base64
 import binascii
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from cryptography import x509
 
 from sealgate.adapters import files as configuration
 from sealgate.adapters.keys import read_spki
+from sealgate.adapters.signatures import certificate
+from sealgate.adapters.signatures.rejection import Rejected
 from sealgate.errors import ConfigurationInvalid, JsonMalformed, KeyRejected
 from sealgate.evidence.keys import PublicKey
 from sealgate.oci import strict_json
@@ -25,6 +29,15 @@ from sealgate.oci.strict_json import Json
 PUBLIC_GOOD: Final = "public-good"
 # The copy that ships with sigstore-python; a test pins that it is there.
 _PUBLIC_GOOD_FILE: Final = ("_store", "https%3A%2F%2Ftuf-repo-cdn.sigstore.dev", "trusted_root.json")
+_MEDIA_TYPES: Final = frozenset(
+    {
+        "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
+        "application/vnd.dev.sigstore.trustedroot.v0.2+json",
+    }
+)
+_FIELDS: Final = frozenset({"mediaType", "tlogs", "ctlogs", "certificateAuthorities", "timestampAuthorities"})
+_ECDSA: Final = "ecdsa-"
+_SHA256_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,17 +57,27 @@ class LogKey:
     """A transparency or CT log's key.
 
     Args:
-        log_id: what entries, checkpoints and SCTs call the log.
+        log_id: what entries and SCTs call the log: SHA-256 of its key (CT, Rekor v1; RFC 6962 section 3.2), or of its
+            name and its key (Rekor v2; C2SP signed-note.md), which ECDSA keys leave at the former.
+        checkpoint_id: what its checkpoints call it, whole or its first four bytes; b"": the same.
+        base_url: where it can be asked; "" when the root does not say.
     """
 
     log_id: bytes
     key: PublicKey
     window: Window
+    checkpoint_id: bytes = b""
+    base_url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authority:
-    """A certificate authority: its certificates, the issuing one first, and when they may have been used."""
+    """A certificate or timestamp authority: its certificates, and when they may have been used.
+
+    Args:
+        certificates: each is issued by the next, and the last is the trust anchor. The first one issues certificates;
+            that of a timestamp authority signs timestamps.
+    """
 
     certificates: tuple[x509.Certificate, ...]
     window: Window
@@ -67,18 +90,18 @@ class TrustedRootFile:
     Args:
         name: what to call it in messages.
         digest: SHA-256 of the file, in hexadecimal.
-        document: the file, as JSON.
         logs: transparency logs, by their id.
         ct_logs: certificate transparency logs, by their id.
         authorities: certificate authorities.
+        timestamp_authorities: timestamp authorities.
     """
 
     name: str
     digest: str
-    document: Mapping[str, Json] = field(repr=False)
     logs: Mapping[bytes, LogKey] = field(repr=False)
     ct_logs: Mapping[bytes, LogKey] = field(repr=False)
     authorities: tuple[Authority, ...] = field(repr=False)
+    timestamp_authorities: tuple[Authority, ...] = field(repr=False)
 
     @classmethod
     def read(cls, path: Path) -> "TrustedRootFile":
@@ -106,57 +129,102 @@ class TrustedRootFile:
     def parse(cls, raw: bytes, name: str) -> "TrustedRootFile":
         """A root, given as the bytes of its file.
 
+        Keys of a kind that is not accepted are passed over, as are logs that the root does not name: nobody's word.
+
         Raises:
-            ConfigurationInvalid: it is no trusted root; or vouches for no log or no authority; or leaves open from when
-                one is trusted (attacks A20).
+            ConfigurationInvalid: it is no trusted root; or names nobody; or names a log or an authority twice, or a log
+                by an id that is not its key's; or leaves open from when one is trusted (attacks A20).
         """
         try:
-            document = strict_json.members(
-                strict_json.loads(raw),
-                frozenset({"mediaType", "tlogs", "ctlogs", "certificateAuthorities", "timestampAuthorities"}),
-                "the trusted root",
-            )
+            document = _document(raw)
             root = cls(
                 name=name,
                 digest=hashlib.sha256(raw).hexdigest(),
-                document=document,
                 logs=_logs(document, "tlogs"),
                 ct_logs=_logs(document, "ctlogs"),
-                authorities=tuple(_authority(entry) for entry in _entries(document, "certificateAuthorities")),
+                authorities=_authorities(document, "certificateAuthorities"),
+                timestamp_authorities=_authorities(document, "timestampAuthorities"),
             )
         except (JsonMalformed, ValueError) as bad:
             raise ConfigurationInvalid(f"trusted root {name}: {bad}") from bad
-        if not root.logs or not root.authorities:
-            raise ConfigurationInvalid(f"trusted root {name}: it names no log or no certificate authority")
+        if not (root.logs or root.authorities or root.timestamp_authorities):
+            raise ConfigurationInvalid(f"trusted root {name}: it names no log and no authority")
         return root
+
+
+def _document(raw: bytes) -> dict[str, Json]:
+    document = strict_json.members(strict_json.loads(raw), _FIELDS, "the trusted root")
+    if strict_json.text_of(document, "mediaType", "the trusted root") not in _MEDIA_TYPES:
+        raise JsonMalformed("its mediaType is not that of a trusted root v0.1 or v0.2")
+    return document
 
 
 def _logs(document: Mapping[str, Json], name: str) -> Mapping[bytes, LogKey]:
     found: dict[bytes, LogKey] = {}
-    for entry in _entries(document, name):
-        public = strict_json.members(entry.get("publicKey"), frozenset({"rawBytes", "validFor"}), f"{name}.publicKey")
-        log_id = _bytes(strict_json.members(entry.get("logId"), frozenset({"keyId"}), f"{name}.logId"), "keyId")
-        if log_id in found:
-            raise JsonMalformed(f"{name} has the log {log_id.hex()} twice")
-        window = _window(public)
+    entries = _entries(document, name)
+    for entry in entries:
+        public = _object(entry, "publicKey", "rawBytes", "validFor")
+        log_id = _bytes(_object(entry, "logId", "keyId"), "keyId")
+        window, base_url = _window(public), _base_url(entry)
+        other = entry.get("checkpointKeyId") is not None
+        checkpoint_id = _bytes(_object(entry, "checkpointKeyId", "keyId"), "keyId") if other else b""
         try:
-            found[log_id] = LogKey(log_id=log_id, key=read_spki(_bytes(public, "rawBytes")), window=window)
+            key = read_spki(_bytes(public, "rawBytes"))
         except KeyRejected:
-            continue  # nobody's word, as that of a log which the root does not name; sigstore-python passes it over too
+            continue
+        # An id that a name is a part of cannot be checked here: the root need not hold the name, checkpoints do.
+        named = name == "tlogs" and not key.algorithm.startswith(_ECDSA)
+        if len(log_id) != _SHA256_BYTES or not (named or log_id.hex() == key.fingerprint):
+            raise JsonMalformed(f"{name} has a log whose id {log_id.hex()} is not that of its key")
+        # One key under two ids would be one log that counts as two (attacks A6).
+        if log_id in found or any(key == log.key for log in found.values()):
+            raise JsonMalformed(f"{name} has the log {log_id.hex()} twice")
+        found[log_id] = LogKey(log_id=log_id, key=key, window=window, checkpoint_id=checkpoint_id, base_url=base_url)
+    if entries and not found:
+        raise JsonMalformed(f"{name} has no key of a kind that is accepted")
     return found
 
 
-def _authority(entry: Mapping[str, Json]) -> Authority:
-    chain = strict_json.members(entry.get("certChain"), frozenset({"certificates"}), "certChain")
-    certificates = (x509.load_der_x509_certificate(_bytes(one, "rawBytes")) for one in _entries(chain, "certificates"))
-    return Authority(certificates=tuple(certificates), window=_window(entry))
+def _base_url(entry: Mapping[str, Json]) -> str:
+    text = strict_json.text_of(entry, "baseUrl", "the trusted root")
+    address = urlsplit(text)
+    if text and (address.scheme not in ("http", "https") or not address.hostname or address.port == 0):
+        raise JsonMalformed(f"{text} is not the address of a log")
+    return text
+
+
+def _authorities(document: Mapping[str, Json], name: str) -> tuple[Authority, ...]:
+    found: dict[x509.Certificate, Authority] = {}
+    for entry in _entries(document, name):
+        chain = _object(entry, "certChain", "certificates")
+        certificates = tuple(_certificates(_entries(chain, "certificates")))
+        if not certificates:
+            raise JsonMalformed(f"{name} has an authority without a certificate")
+        if certificates[0] in found:
+            raise JsonMalformed(f"{name} has the authority {certificates[0].subject.rfc4514_string()} twice")
+        found[certificates[0]] = Authority(certificates=certificates, window=_window(entry))
+    return tuple(found.values())
+
+
+def _certificates(entries: Iterable[Mapping[str, Json]]) -> Iterable[x509.Certificate]:
+    for entry in entries:
+        try:
+            yield certificate.load(_bytes(entry, "rawBytes"))
+        except Rejected as bad:
+            raise JsonMalformed("a certificate cannot be read") from bad
+
+
+def _object(entry: Mapping[str, Json], name: str, *known: str) -> dict[str, Json]:
+    return strict_json.members(entry.get(name), frozenset(known), name)
 
 
 def _entries(document: Mapping[str, Json], name: str) -> list[dict[str, Json]]:
-    found = document.get(name, [])
+    found = document.get(name)
+    if found is None:
+        return []
     if not isinstance(found, list):
         raise JsonMalformed(f"{name} is not a list")
-    known = frozenset({"publicKey", "logId", "certChain", "validFor", "rawBytes"})
+    known = frozenset({"baseUrl", "publicKey", "logId", "checkpointKeyId", "certChain", "validFor", "rawBytes"})
     return [strict_json.members(entry, known, name) for entry in found]
 
 
@@ -171,9 +239,15 @@ def _bytes(entry: Mapping[str, Json], name: str) -> bytes:
 
 
 def _window(entry: Mapping[str, Json]) -> Window:
-    stated = strict_json.members(entry.get("validFor"), frozenset({"start", "end"}), "validFor")
-    start, end = (strict_json.text_of(stated, name, "validFor") for name in ("start", "end"))
-    return Window(start=_moment(start), end=_moment(end) if end else None)
+    stated = _object(entry, "validFor", "start", "end")
+    end = stated.get("end")
+    window = Window(
+        start=_moment(strict_json.text_of(stated, "start", "validFor")),
+        end=None if end is None else _moment(strict_json.text_of(stated, "end", "validFor")),
+    )
+    if window.end is not None and window.end < window.start:
+        raise JsonMalformed("validFor ends before it starts")
+    return window
 
 
 def _moment(text: str) -> datetime:

@@ -49,6 +49,11 @@ class RecentDecisions:
             if self._decisions[key].outcome is not Outcome.ADMIT:
                 self._drop(key)
 
+    def forget(self, repository: Repository) -> None:
+        """Drop every decision of this repository."""
+        for key in [key for key in self._decisions if key.repository == repository]:
+            self._drop(key)
+
     def _drop(self, key: DecisionKey) -> None:
         del self._decisions[key]
         keys = self._about[key.repository, key.digest]

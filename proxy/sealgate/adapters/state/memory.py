@@ -83,6 +83,10 @@ class MemoryStore:
         """See `ports.Store`."""
         self._decisions.forget_denials(repository, digest)
 
+    async def forget_decisions(self, repository: Repository) -> None:
+        """See `ports.Store`."""
+        self._decisions.forget(repository)
+
     async def secret(self) -> bytes:
         """See `ports.Store`."""
         return self._secret

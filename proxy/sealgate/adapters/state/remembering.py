@@ -29,6 +29,7 @@ class RememberingStore:
     def __init__(self, inner: Store, clock: Clock) -> None:
         self._inner = inner
         self._decisions = RecentDecisions(clock)
+        self._forgotten = 0
         self._recorded: Recent[tuple[Repository, Digest], bool] = Recent(RECORDED_IN_MEMORY)  # and whether as admitted
         self._records = 0
         self._blobs: _Listings = Recent(LISTINGS_IN_MEMORY)
@@ -73,8 +74,10 @@ class RememberingStore:
         """See `ports.Store`."""
         if (known := self._decisions.get(key)) is not None:
             return known
+        forgotten = self._forgotten
         found = await self._inner.decision(key)
-        if found is not None and found.admitted:  # a denial that is forgotten while it is read must not come to stay
+        # What is forgotten while it is read must not come to stay: any denial, and all of a repository's.
+        if found is not None and found.admitted and forgotten == self._forgotten:
             self._decisions.put(key, found)
         return found
 
@@ -87,6 +90,14 @@ class RememberingStore:
         """See `ports.Store`."""
         self._decisions.forget_denials(repository, digest)
         await self._inner.forget_denials(repository, digest)
+
+    async def forget_decisions(self, repository: Repository) -> None:
+        """See `ports.Store`."""
+        try:
+            await self._inner.forget_decisions(repository)
+        finally:
+            self._forgotten += 1
+            self._decisions.forget(repository)
 
     async def secret(self) -> bytes:
         """See `ports.Store`."""

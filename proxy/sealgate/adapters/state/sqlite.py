@@ -142,6 +142,11 @@ class SqliteStore:
         )
         await self._write(lambda connection: connection.execute(statement))
 
+    async def forget_decisions(self, repository: Repository) -> None:
+        """See `ports.Store`."""
+        statement = delete(tables.decisions).where(tables.decisions.c.repository == repository.name)
+        await self._write(lambda connection: connection.execute(statement))
+
     async def secret(self) -> bytes:
         """See `ports.Store`."""
         found = await self._read(lambda connection: connection.scalars(select(tables.secret.c.value)).all())

@@ -4,12 +4,15 @@ Checking a name and connecting to it are one step here: the connection is made t
 at, so a name that changes its mind in between gains nothing (DNS rebinding, attacks B25 and F25).
 """
 
+import asyncio
 import ipaddress
 import socket
 from typing import Final
 
 from aiohttp import ThreadedResolver
 from aiohttp.abc import AbstractResolver, ResolveResult
+
+from sealgate.limits import NAME_FAILURE_SECONDS
 
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address in its last 32 bits
 
@@ -32,6 +35,45 @@ def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
         if address.sixtofour is not None or address.teredo is not None:
             return False
     return address.is_global and not address.is_multicast
+
+
+class BoundedResolver(AbstractResolver):
+    """Resolves names within a time, and does not ask again at once for one that did not resolve (attacks F25).
+
+    A lookup that hangs holds a thread; without the second rule each request would take another one.
+
+    Args:
+        seconds: how long a lookup may take.
+        system: what resolves; the system's own resolver when None.
+    """
+
+    def __init__(self, seconds: float, system: AbstractResolver | None = None) -> None:
+        self._seconds = seconds
+        self._system = ThreadedResolver() if system is None else system
+        self._failed: dict[str, float] = {}  # until when, by the event loop's time
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Resolve a name.
+
+        Raises:
+            OSError: it does not resolve, not in time, or did not a moment ago.
+        """
+        if asyncio.get_running_loop().time() < self._failed.get(host, 0.0):
+            raise OSError(f"{host} did not resolve a moment ago")
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await self._system.resolve(host, port, family)
+        except OSError as error:  # of which a timeout is one
+            now = asyncio.get_running_loop().time()
+            self._failed = {name: until for name, until in self._failed.items() if now < until}
+            self._failed[host] = now + NAME_FAILURE_SECONDS
+            raise OSError(f"{host} does not resolve") from error
+
+    async def close(self) -> None:
+        """Close the system's resolver."""
+        await self._system.close()
 
 
 class PublicResolver(AbstractResolver):

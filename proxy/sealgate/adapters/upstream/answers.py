@@ -9,16 +9,17 @@ import aiohttp
 
 from sealgate.adapters.upstream.target import Origin, path_on
 from sealgate.adapters.upstream.transport import Transport
-from sealgate.errors import Malformed, SealgateError, TooLarge, UpstreamError, UpstreamRefused
+from sealgate.errors import Malformed, ReferenceMalformed, SealgateError, TooLarge, UpstreamError, UpstreamRefused
 from sealgate.limits import CHALLENGE_CHARACTERS, CHALLENGES, ERROR_BODY_BYTES, RETRY_AFTER_MOST_SECONDS
+from sealgate.oci.digest import Digest
 from sealgate.oci.wire import read_errors
 from sealgate.ports import ByteRange
 
 _PRINTABLE: Final = re.compile(r"[\x20-\x7e]*", re.ASCII)
 _SECONDS: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 _MEDIA_TYPE: Final = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}", re.ASCII)
-_CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/(?:[0-9]{1,18}|\*)", re.ASCII)
-_RECEIVED: Final = re.compile(r"(?:bytes=)?0-([0-9]{1,18})", re.ASCII)
+_CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)", re.ASCII)
+_RECEIVED: Final = re.compile(r"(?:bytes=)?0-(-1|[0-9]{1,18})", re.ASCII)
 _LINK: Final = re.compile(r'<([^<>]*)>[ \t]*;[ \t]*rel="?next"?', re.ASCII)
 
 
@@ -97,21 +98,44 @@ def media_type(response: aiohttp.ClientResponse) -> str:
     return found if _MEDIA_TYPE.fullmatch(found) else ""
 
 
+def called(response: aiohttp.ClientResponse, asked: Digest) -> Digest:
+    """What a registry calls the blob that it was asked for by this digest.
+
+    Distribution answers `sha256` to `sha512`, as a second name for the same bytes. A second digest by one algorithm
+    would be another blob: what a header says of that counts for nothing (attacks B1).
+    """
+    stated = digest_in(response, "Docker-Content-Digest")
+    return asked if stated is None or stated.algorithm == asked.algorithm else stated
+
+
+def digest_in(response: aiohttp.ClientResponse, header: str) -> Digest | None:
+    """The digest in a header; None when there is none that can be read."""
+    try:
+        return Digest.parse(response.headers.get(header, ""))
+    except ReferenceMalformed:
+        return None
+
+
 def range_of(response: aiohttp.ClientResponse, wanted: ByteRange) -> str | None:
     """The `Content-Range` of a 206, rebuilt; None when it is not the range that was asked for, or not its length."""
     found = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
     if found is None:
         return None
-    first, last = int(found[1]), int(found[2])
-    total = found[0].rpartition("/")[2]
-    honest = first == wanted.first and first <= last and (wanted.last is None or last <= wanted.last)
-    if not honest or stated_length(response) != last - first + 1 or (total != "*" and int(total) <= last):
+    first, last, total = int(found[1]), int(found[2]), None if found[3] == "*" else int(found[3])
+    if first > last or stated_length(response) != last - first + 1 or (total is not None and last >= total):
         return None
-    return f"bytes {first}-{last}/{total if total == '*' else int(total)}"
+    if wanted.first is None:
+        honest = last - first + 1 <= (wanted.last or 0) and total in (None, last + 1)
+    else:
+        honest = first == wanted.first and (wanted.last is None or last <= wanted.last)
+    return f"bytes {first}-{last}/{'*' if total is None else total}" if honest else None
 
 
 def received_of(response: aiohttp.ClientResponse) -> int | None:
-    """How many bytes of an upload the upstream says it has (distribution-spec 1.1, "Pushing a blob in chunks")."""
+    """How many bytes of an upload the upstream says it has (distribution-spec 1.1, "Pushing a blob in chunks").
+
+    Of none it cannot say so in this form: Distribution writes `0-0`, which would be one, olareg `0--1`.
+    """
     found = _RECEIVED.fullmatch(response.headers.get("Range", ""))
     return None if found is None else int(found[1]) + 1
 

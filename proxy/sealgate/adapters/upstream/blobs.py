@@ -1,19 +1,19 @@
 """Blobs: streamed as they come, or read whole and hashed when they are small."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 
 import aiohttp
 
-from sealgate.adapters.upstream.answers import expect, media_type, range_of, read_whole, stated_length
-from sealgate.adapters.upstream.calls import Calls, credentials
+from sealgate.adapters.upstream.answers import called, expect, media_type, range_of, read_whole, stated_length
+from sealgate.adapters.upstream.calls import Calls, credentials, tell_warnings
 from sealgate.adapters.upstream.redirects import Followed, Redirects
 from sealgate.adapters.upstream.target import Origin
 from sealgate.adapters.upstream.transport import Transport
 from sealgate.errors import ContentMismatch
 from sealgate.oci.digest import Digest
 from sealgate.oci.reference import Repository
-from sealgate.ports import Access, BlobHead, BlobStream, ByteRange
+from sealgate.ports import Access, BlobHead, BlobRedirect, BlobStream, ByteRange
 
 _ANY_TYPE = "application/octet-stream"
 
@@ -21,9 +21,10 @@ _ANY_TYPE = "application/octet-stream"
 class BlobCalls(Calls):
     """`/v2/<name>/blobs/<digest>`."""
 
-    def __init__(self, transport: Transport, origin: Origin, redirects: Redirects) -> None:
+    def __init__(self, transport: Transport, origin: Origin, redirects: Redirects, *, pass_redirects: bool) -> None:
         super().__init__(transport, origin)
         self._redirects = redirects
+        self._pass_redirects = pass_redirects
 
     async def small_blob(self, repository: Repository, digest: Digest, most: int, access: Access) -> bytes:
         """See `ports.Upstream`."""
@@ -39,15 +40,22 @@ class BlobCalls(Calls):
         async with self._blob("HEAD", repository, digest, access) as followed:
             await expect(self._transport, followed.response, 200, from_origin=followed.from_origin)
             size = self._size(followed.response)
-            return BlobHead(size=size, content_type=media_type(followed.response) or _ANY_TYPE)
+            return BlobHead(
+                size=size,
+                content_type=media_type(followed.response) or _ANY_TYPE,
+                digest=called(followed.response, digest),
+            )
 
     @asynccontextmanager
     async def blob(
         self, repository: Repository, digest: Digest, wanted: ByteRange | None, access: Access
-    ) -> AsyncIterator[BlobStream]:
+    ) -> AsyncIterator[BlobStream | BlobRedirect]:
         """See `ports.Upstream`. A registry may answer a range with the whole (200); never the other way round."""
-        async with self._blob("GET", repository, digest, access, wanted) as followed:
+        async with self._blob("GET", repository, digest, access, wanted, leave=self._pass_redirects) as followed:
             response = followed.response
+            if followed.location:
+                yield BlobRedirect(location=followed.location)
+                return
             statuses = (200,) if wanted is None else (200, 206)
             await expect(self._transport, response, *statuses, from_origin=followed.from_origin)
             content_range = ""
@@ -58,16 +66,38 @@ class BlobCalls(Calls):
                 content_range = stated
             async with aclosing(self._chunks(response)) as chunks:
                 yield BlobStream(
-                    status=response.status, size=self._size(response), content_range=content_range, chunks=chunks
+                    status=response.status,
+                    digest=called(response, digest),
+                    size=self._size(response),
+                    content_range=content_range,
+                    chunks=chunks,
                 )
 
-    def _blob(
-        self, method: str, repository: Repository, digest: Digest, access: Access, wanted: ByteRange | None = None
-    ) -> AbstractAsyncContextManager[Followed]:
+    async def delete_blob(self, repository: Repository, digest: Digest, access: Access) -> None:
+        """See `ports.Upstream`."""
+        async with self._ask("DELETE", f"/v2/{repository}/blobs/{digest}", access) as response:
+            await expect(self._transport, response, 200, 202, 204)
+
+    @asynccontextmanager
+    async def _blob(
+        self,
+        method: str,
+        repository: Repository,
+        digest: Digest,
+        access: Access,
+        wanted: ByteRange | None = None,
+        *,
+        leave: bool = False,
+    ) -> AsyncIterator[Followed]:
         headers = {}
         if wanted is not None:
-            headers["Range"] = f"bytes={wanted.first}-{'' if wanted.last is None else wanted.last}"
-        return self._redirects.follow(method, f"/v2/{repository}/blobs/{digest}", headers, credentials(access))
+            first, last = ("" if end is None else end for end in (wanted.first, wanted.last))
+            headers["Range"] = f"bytes={first}-{last}"
+        path = f"/v2/{repository}/blobs/{digest}"
+        async with self._redirects.follow(method, path, headers, credentials(access), leave=leave) as followed:
+            if followed.from_origin:
+                tell_warnings(followed.response, access)
+            yield followed
 
     def _size(self, response: aiohttp.ClientResponse) -> int:
         size = stated_length(response)

@@ -1,8 +1,8 @@
 """What all requests to the upstream have in common."""
 
 import re
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Final
 
 import aiohttp
@@ -11,9 +11,11 @@ from sealgate.adapters.upstream.sending import Sending
 from sealgate.adapters.upstream.target import Origin, Target
 from sealgate.adapters.upstream.transport import Transport
 from sealgate.errors import Malformed
-from sealgate.limits import HEADER_FIELD_BYTES
+from sealgate.limits import HEADER_FIELD_BYTES, WARNINGS
 from sealgate.ports import Access
 
+# Distribution-spec 1.1, "Warnings". A quoted-string without escapes (RFC 9110 section 5.6.4), at most so long.
+_WARNING: Final = re.compile(r'299 - "([\x20\x21\x23-\x5b\x5d-\x7e]{1,2000})"', re.ASCII)
 _PRINTABLE: Final = re.compile(r"[\x20-\x7e]+", re.ASCII)
 
 
@@ -29,15 +31,16 @@ class Calls:
         self._transport = transport
         self._origin = origin
 
-    def _ask(
+    @asynccontextmanager
+    async def _ask(
         self,
         method: str,
         path: str,
         access: Access,
         headers: Mapping[str, str] | None = None,
         sending: Sending | None = None,
-    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
-        """Send one request to the origin.
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send one request to the origin; what its answer warns of is told to the access.
 
         Args:
             method: an HTTP method.
@@ -49,7 +52,17 @@ class Calls:
         more = dict(headers or {})
         if sending is not None and sending.length is not None:
             more["Content-Length"] = str(sending.length)
-        return self._transport.ask(method, Target(self._origin, path), credentials(access) | more, sending)
+        target = Target(self._origin, path)
+        async with self._transport.ask(method, target, credentials(access) | more, sending) as response:
+            tell_warnings(response, access)
+            yield response
+
+
+def tell_warnings(response: aiohttp.ClientResponse, access: Access) -> None:
+    """Tell the texts of an answer's warnings, of the one form that there is: `299 - "<text>"`."""
+    for value in response.headers.getall("Warning", ())[:WARNINGS]:
+        if access.warned is not None and (found := _WARNING.fullmatch(value)) is not None:
+            access.warned(found[1])
 
 
 def credentials(access: Access) -> dict[str, str]:

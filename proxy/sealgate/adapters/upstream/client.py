@@ -1,4 +1,4 @@
-"""`ports.Upstream` over HTTP (distribution-spec 1.1).
+"""`ports.Registry` over HTTP (distribution-spec 1.1).
 
 Every URL is built from parsed names, digests and numbers; of a client's headers only its credentials and the media
 types it accepts reach the upstream, the latter rebuilt from the types that are known (attacks B12, B29).
@@ -11,6 +11,7 @@ from sealgate.adapters.upstream.listings import ListingCalls
 from sealgate.adapters.upstream.manifests import ManifestCalls
 from sealgate.adapters.upstream.redirects import Redirects
 from sealgate.adapters.upstream.target import Origin
+from sealgate.adapters.upstream.tls import TlsContexts, upstream_tls
 from sealgate.adapters.upstream.transport import Timeouts, Transport
 from sealgate.adapters.upstream.uploads import UploadCalls
 from sealgate.errors import ConfigurationInvalid, Malformed
@@ -24,8 +25,10 @@ class HttpUpstream(ManifestCalls, ListingCalls, BlobCalls, UploadCalls):
         url: its origin, `http(s)://host[:port]`.
         redirect_hosts: `host` or `host:port` of those that blobs may be redirected to though their addresses are not
             public.
+        pass_redirects: whether a blob's redirect to another host is given back rather than followed.
         timeouts: how long things may take.
-        resolver: how the names of redirect targets are resolved; by the system when None.
+        resolver: how names are resolved; by the system when None.
+        tls: how it is verified; by the system's authorities when None.
 
     Raises:
         ConfigurationInvalid: `url` is more or less than an origin.
@@ -37,15 +40,17 @@ class HttpUpstream(ManifestCalls, ListingCalls, BlobCalls, UploadCalls):
         url: str,
         *,
         redirect_hosts: frozenset[str] = frozenset(),
+        pass_redirects: bool = False,
         timeouts: Timeouts | None = None,
         resolver: AbstractResolver | None = None,
+        tls: TlsContexts | None = None,
     ) -> None:
         try:
             origin = Origin.parse(url)
         except Malformed as error:
             raise ConfigurationInvalid(f"upstream {name}: {error}") from error
-        transport = Transport(name, origin, redirect_hosts, timeouts or Timeouts(), resolver)
-        super().__init__(transport, origin, Redirects(transport, origin, redirect_hosts))
+        transport = Transport(name, origin, redirect_hosts, timeouts or Timeouts(), resolver, tls or upstream_tls())
+        super().__init__(transport, origin, Redirects(transport, origin, redirect_hosts), pass_redirects=pass_redirects)
         self._name = name
 
     @property

@@ -2,10 +2,10 @@
 
 from collections.abc import AsyncIterator, Sequence
 
-from sealgate.adapters.upstream.answers import expect, media_type, read_whole
+from sealgate.adapters.upstream.answers import digest_in, expect, media_type, read_whole
 from sealgate.adapters.upstream.calls import Calls
 from sealgate.adapters.upstream.sending import Sending
-from sealgate.errors import ContentMismatch, ManifestMalformed, ReferenceMalformed
+from sealgate.errors import ContentMismatch, ManifestMalformed
 from sealgate.limits import MANIFEST_BYTES
 from sealgate.oci.digest import Digest
 from sealgate.oci.media_types import MANIFESTS
@@ -48,7 +48,12 @@ class ManifestCalls(Calls):
         sending = Sending(_once(raw), len(raw))
         async with self._ask("PUT", path, access, {"Content-Type": content_type}, sending) as response:
             await expect(self._transport, response, 201, 202)  # 202: Quay
-            return StoredManifest(subject=_digest(response.headers.get("OCI-Subject", "")))
+            return StoredManifest(subject=digest_in(response, "OCI-Subject"))
+
+    async def delete_manifest(self, repository: Repository, reference: Reference, access: Access) -> None:
+        """See `ports.Upstream`."""
+        async with self._ask("DELETE", f"/v2/{repository}/manifests/{reference}", access) as response:
+            await expect(self._transport, response, 200, 202, 204)  # the specification says 202, Harbor 200, others 204
 
 
 def _accepted(accept: Sequence[str]) -> str:
@@ -60,13 +65,6 @@ def _accepted(accept: Sequence[str]) -> str:
     asked = [entry.partition(";")[0].strip() for line in accept for entry in line.split(",")]
     known = list(dict.fromkeys(entry for entry in asked if entry in MANIFESTS))
     return ", ".join([*known, *(["*/*"] if "*/*" in asked else [])] if known else MANIFESTS)
-
-
-def _digest(text: str) -> Digest | None:
-    try:
-        return Digest.parse(text)
-    except ReferenceMalformed:
-        return None
 
 
 async def _once(raw: bytes) -> AsyncIterator[bytes]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -12,9 +13,10 @@ from aiohttp.abc import AbstractResolver
 from aiohttp.http_exceptions import HttpProcessingError
 
 from sealgate import __version__
-from sealgate.adapters.upstream.addresses import AddressRefused, PublicResolver
+from sealgate.adapters.upstream.addresses import AddressRefused, BoundedResolver, PublicResolver
 from sealgate.adapters.upstream.sending import Sending
 from sealgate.adapters.upstream.target import Origin, Target
+from sealgate.adapters.upstream.tls import TlsContexts, not_accepted
 from sealgate.errors import UpstreamUnavailable
 from sealgate.limits import (
     CONNECT_SECONDS,
@@ -58,7 +60,8 @@ class Transport:
         origin: the only place that is asked with credentials.
         redirect_hosts: `host` or `host:port` of redirect targets that need not be public addresses.
         timeouts: how long things may take.
-        resolver: how the names of redirect targets are resolved; by the system when None.
+        resolver: how names are resolved; by the system when None.
+        tls: how both are verified.
     """
 
     def __init__(
@@ -68,12 +71,14 @@ class Transport:
         redirect_hosts: frozenset[str],
         timeouts: Timeouts,
         resolver: AbstractResolver | None,
+        tls: TlsContexts,
     ) -> None:
         self._name = name
         self._origin = origin
         self.timeouts = timeouts
-        self._at_origin = _session(aiohttp.ThreadedResolver())
-        self._elsewhere = _session(PublicResolver(redirect_hosts, resolver))
+        bounded = BoundedResolver(timeouts.connect, resolver)
+        self._at_origin = _session(bounded, tls.origin)
+        self._elsewhere = _session(PublicResolver(redirect_hosts, bounded), tls.elsewhere)
 
     @asynccontextmanager
     async def ask(
@@ -158,10 +163,10 @@ class Transport:
         await self._elsewhere.close()
 
 
-def _session(resolver: AbstractResolver) -> aiohttp.ClientSession:
+def _session(resolver: AbstractResolver, tls: ssl.SSLContext) -> aiohttp.ClientSession:
     """A session that adds nothing and remembers nothing: no cookies, no proxies, no netrc, no decompression."""
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=UPSTREAM_CONNECTIONS, resolver=resolver),
+        connector=aiohttp.TCPConnector(limit=UPSTREAM_CONNECTIONS, resolver=resolver, ssl=tls),
         headers={"User-Agent": f"sealgate/{__version__}", "Accept": "*/*", "Accept-Encoding": "identity"},
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
@@ -178,8 +183,11 @@ def _told(error: Exception) -> str:
             return "redirects to an address that is not public"
         case aiohttp.ClientConnectorDNSError():
             return "cannot be reached: its host name does not resolve"
-        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
-            return "cannot be reached: its TLS certificate is not accepted"
+        case (
+            aiohttp.ClientConnectorCertificateError(certificate_error=cause)
+            | aiohttp.ClientConnectorSSLError(os_error=cause)
+        ):
+            return f"cannot be reached: {not_accepted(cause)}"
         case aiohttp.ClientConnectorError(os_error=cause):
             return f"cannot be reached: {cause.strerror or 'connecting failed'}"
         case TimeoutError():

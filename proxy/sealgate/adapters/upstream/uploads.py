@@ -6,7 +6,7 @@ from typing import Final
 
 import aiohttp
 
-from sealgate.adapters.upstream.answers import expect, minimum_chunk_of, received_of
+from sealgate.adapters.upstream.answers import called, expect, minimum_chunk_of, received_of
 from sealgate.adapters.upstream.calls import Calls
 from sealgate.adapters.upstream.sending import Sending
 from sealgate.adapters.upstream.target import path_on
@@ -15,6 +15,7 @@ from sealgate.oci.digest import Digest
 from sealgate.oci.reference import Repository
 from sealgate.ports import Access, UploadProgress
 
+_EMPTY: Final = {"Content-Length": "0"}
 _CHUNK: Final = re.compile(r"([0-9]{1,18})-([0-9]{1,18})", re.ASCII)
 
 
@@ -27,12 +28,31 @@ class UploadCalls(Calls):
 
     async def start_upload(self, repository: Repository, access: Access) -> UploadProgress:
         """See `ports.Upstream`. `received` is 0: what Distribution means by `Range: 0-0` here and only here."""
-        path = f"/v2/{repository}/blobs/uploads/"
-        async with self._ask("POST", path, access, {"Content-Length": "0"}) as response:
+        async with self._ask("POST", _start(repository), access, _EMPTY) as response:
             await expect(self._transport, response, 202)
-            return UploadProgress(
-                location=self._location(response), received=0, minimum_chunk=minimum_chunk_of(response)
-            )
+            return self._begun(response)
+
+    async def push_blob(
+        self, repository: Repository, digest: Digest, body: AsyncIterator[bytes], length: int | None, access: Access
+    ) -> UploadProgress | None:
+        """See `ports.Upstream`. A registry that answers 202 has taken nothing of the body.
+
+        Raises:
+            ContentMismatch: `body` is not of this `length`.
+        """
+        path = f"{_start(repository)}?digest={digest}"
+        async with self._ask("POST", path, access, _body_headers(None), Sending(body, length)) as response:
+            await expect(self._transport, response, 201, 202)
+            return self._begun(response) if response.status == 202 else None
+
+    async def mount_blob(
+        self, repository: Repository, digest: Digest, source: Repository, access: Access
+    ) -> UploadProgress | None:
+        """See `ports.Upstream`."""
+        path = f"{_start(repository)}?mount={digest}&from={source}"
+        async with self._ask("POST", path, access, _EMPTY) as response:
+            await expect(self._transport, response, 201, 202)
+            return self._begun(response) if response.status == 202 else None
 
     async def upload_chunk(
         self,
@@ -62,7 +82,7 @@ class UploadCalls(Calls):
         length: int | None,
         content_range: str | None,
         access: Access,
-    ) -> None:
+    ) -> Digest:
         """See `ports.Upstream`.
 
         Raises:
@@ -72,6 +92,7 @@ class UploadCalls(Calls):
         path += f"{'&' if '?' in path else '?'}digest={digest}"
         async with self._ask("PUT", path, access, _body_headers(content_range), Sending(body, length)) as response:
             await expect(self._transport, response, 201)
+            return called(response, digest)
 
     async def upload_progress(self, repository: Repository, location: str, access: Access) -> UploadProgress:  # noqa: ARG002
         """See `ports.Upstream`."""
@@ -82,7 +103,10 @@ class UploadCalls(Calls):
     async def cancel_upload(self, repository: Repository, location: str, access: Access) -> None:  # noqa: ARG002
         """See `ports.Upstream`."""
         async with self._ask("DELETE", self._given_back(location), access) as response:
-            await expect(self._transport, response, 204)
+            await expect(self._transport, response, 200, 202, 204)  # the specification says 204, olareg 202
+
+    def _begun(self, response: aiohttp.ClientResponse) -> UploadProgress:
+        return UploadProgress(location=self._location(response), received=0, minimum_chunk=minimum_chunk_of(response))
 
     def _progress(self, response: aiohttp.ClientResponse, location: str | None = None) -> UploadProgress:
         return UploadProgress(
@@ -104,6 +128,10 @@ class UploadCalls(Calls):
         if not location.startswith("/"):
             raise Malformed("an upload location is a path")
         return path_on(self._origin, location)
+
+
+def _start(repository: Repository) -> str:
+    return f"/v2/{repository}/blobs/uploads/"
 
 
 def _body_headers(content_range: str | None) -> dict[str, str]:

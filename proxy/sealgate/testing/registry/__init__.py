@@ -11,3 +11,4 @@ from sealgate.testing.registry.raw import RawServer as RawServer
 from sealgate.testing.registry.script import Answer as Answer
 from sealgate.testing.registry.script import LoggedRequest as LoggedRequest
 from sealgate.testing.registry.server import MemoryRegistry as MemoryRegistry
+from sealgate.testing.registry.tokens import TokenServer as TokenServer

@@ -40,12 +40,7 @@ class Door:
     def challenge(self, origin: str) -> web.Response:
         """The 401 for those it does not open to."""
         told = f'Bearer realm="{origin}/token",service="memory"' if self.scheme == "bearer" else 'Basic realm="memory"'
-        return web.Response(
-            status=401,
-            body=error_body(ErrorCode.UNAUTHORIZED, "authentication required"),
-            content_type="application/json",
-            headers={"WWW-Authenticate": told},
-        )
+        return refused(told)
 
     def give_token(self, authorization: str) -> web.Response:
         """The token endpoint (distribution's "Token Authentication Specification")."""
@@ -59,3 +54,13 @@ class Door:
         return authorization in {
             "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode() for user, password in self.users.items()
         }
+
+
+def refused(challenge: str) -> web.Response:
+    """The 401 with this challenge."""
+    return web.Response(
+        status=401,
+        body=error_body(ErrorCode.UNAUTHORIZED, "authentication required"),
+        content_type="application/json",
+        headers={"WWW-Authenticate": challenge},
+    )

@@ -120,7 +120,8 @@ async def perform(answer: Answer, request: web.BaseRequest) -> None:
     if answer.chunked and answer.stop_after is None and request.method != "HEAD":
         await writer.write(b"0\r\n\r\n")
     # Closing on top of an unread request body would reset the connection and lose the answer.
-    transport.write_eof()
+    if transport.can_write_eof():  # TLS cannot
+        transport.write_eof()
     async for _ in request.content.iter_any():
         pass
     transport.close()

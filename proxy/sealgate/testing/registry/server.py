@@ -1,6 +1,7 @@
 """The in-memory registry as tests see it."""
 
 import re
+import ssl
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
@@ -10,9 +11,10 @@ from aiohttp import web
 from sealgate.oci.digest import Digest
 from sealgate.testing.images import Artifact
 from sealgate.testing.registry.api import Api
-from sealgate.testing.registry.auth import Door, Scheme
+from sealgate.testing.registry.auth import Door, Scheme, refused
 from sealgate.testing.registry.contents import RepositoryContents
 from sealgate.testing.registry.script import Line, LoggedRequest, Reply, perform
+from sealgate.testing.registry.tokens import TokenServer
 
 _SHUTDOWN_SECONDS = 0.05  # connections that a scripted answer holds open are not waited for
 
@@ -26,6 +28,7 @@ class MemoryRegistry:
         strict: whether a pushed manifest's blobs and children must be there, as in most registries.
         users: passwords by user name; empty means that nobody is asked.
         auth: how users prove who they are.
+        tls: what it listens with; None for plain HTTP.
 
     Attributes:
         requests: every request that arrived, in order.
@@ -39,12 +42,16 @@ class MemoryRegistry:
         strict: bool = False,
         users: Mapping[str, str] | None = None,
         auth: Scheme = "basic",
+        tokens: TokenServer | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.requests: list[LoggedRequest] = []
         self._repositories: dict[str, RepositoryContents] = {}
         self._api = Api(self._repositories, referrers=referrers, page=page, strict=strict)
         self._door = Door(auth, users or {})
+        self._tokens = tokens
         self._script: list[Line] = []
+        self._tls = tls
         self._runner: web.ServerRunner | None = None
         self._port = 0
 
@@ -56,7 +63,7 @@ class MemoryRegistry:
     @property
     def url(self) -> str:
         """Its origin."""
-        return f"http://{self.host}"
+        return f"{'https' if self._tls else 'http'}://{self.host}"
 
     def add_manifest(self, repository: str, raw: bytes, media_type: str, tag: str | None = None) -> Digest:
         """Put any bytes there as a manifest, at their digest and at a tag."""
@@ -107,7 +114,7 @@ class MemoryRegistry:
         server = web.Server(self._answer, access_log=None, auto_decompress=False)
         self._runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._tls).start()
         self._port = self._runner.addresses[0][1]
         return self
 
@@ -137,6 +144,8 @@ class MemoryRegistry:
         authorization = request.headers.get("Authorization", "")
         if logged.path == "/token":
             return self._door.give_token(authorization)
+        if self._tokens is not None and not self._tokens.opens_to(logged):
+            return refused(self._tokens.challenge(logged))
         if not self._door.opens_to(authorization):
             return self._door.challenge(self.url)
         return await self._api.answer(request)

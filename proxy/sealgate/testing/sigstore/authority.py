@@ -7,17 +7,14 @@ from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from sealgate.testing.sigstore import der
-from sealgate.testing.sigstore.certificates import (
-    intermediate_certificate,
-    issued_by,
-    key_usage,
-    root_certificate,
-)
+from sealgate.testing.sigstore.certificates import authority_chain, issued_by, key_usage
 from sealgate.testing.sigstore.ct_log import CtLog, sct_extension
 from sealgate.testing.sigstore.keys import SigningKey
+from sealgate.testing.sigstore.time_range import TimeRange
 
 LEAF_LIFETIME: Final = timedelta(minutes=10)
 
@@ -50,45 +47,61 @@ _CLAIMS: Final = {  # whose value is a UTF8String
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateAuthority:
-    """A root and an intermediate, both ECDSA P-384, that issue short-lived leaves for an identity.
+    """A root and the authorities below it, all ECDSA P-384, that issue short-lived leaves for an identity.
 
     Args:
-        root: the root's certificate.
-        intermediate: the issuing certificate.
-        intermediate_key: the issuing key.
+        chain: their certificates, the issuing one first.
+        issuing_key: the key of that one.
+        valid_for: when a trusted root trusts it; None: as long as the Sigstore it is a part of.
     """
 
-    root: x509.Certificate
-    intermediate: x509.Certificate
-    intermediate_key: SigningKey = field(repr=False)
+    chain: tuple[x509.Certificate, ...]
+    issuing_key: SigningKey = field(repr=False)
+    valid_for: TimeRange | None = None
 
     @classmethod
-    def create(cls, *, start: datetime, end: datetime) -> "CertificateAuthority":
-        """A new authority, valid from `start` to `end`."""
-        root_key, key = SigningKey.generate("ecdsa-p384"), SigningKey.generate("ecdsa-p384")
-        root = root_certificate(root_key, "fulcio-root", start=start, end=end)
-        intermediate = intermediate_certificate(
-            key,
-            "fulcio-intermediate",
-            issuer=root,
-            issuer_key=root_key,
-            usage=ExtendedKeyUsageOID.CODE_SIGNING,
+    def create(
+        cls,
+        *,
+        start: datetime,
+        end: datetime,
+        intermediates: Sequence[TimeRange] | None = None,
+        valid_for: TimeRange | None = None,
+    ) -> "CertificateAuthority":
+        """A new authority, whose certificates are valid from `start` to `end`.
+
+        Args:
+            start: when the root begins to be valid.
+            end: when it ceases to be.
+            intermediates: another range for each of the authorities below the root, from the root down; none: the root
+                itself issues. Not given: one, valid as long as the root.
+            valid_for: when a trusted root trusts it.
+        """
+        chain, key = authority_chain(
+            "fulcio",
             start=start,
             end=end,
+            intermediates=(TimeRange(start=start),) if intermediates is None else intermediates,
+            usage=ExtendedKeyUsageOID.CODE_SIGNING,
         )
-        return cls(root=root, intermediate=intermediate, intermediate_key=key)
+        return cls(chain=chain, issuing_key=key, valid_for=valid_for)
 
     @property
-    def chain(self) -> tuple[x509.Certificate, ...]:
-        """Its certificates, the issuing one first."""
-        return (self.intermediate, self.root)
+    def intermediate(self) -> x509.Certificate:
+        """The issuing certificate."""
+        return self.chain[0]
+
+    @property
+    def intermediate_key(self) -> SigningKey:
+        """The issuing key."""
+        return self.issuing_key
 
     def issue(
         self,
         *,
         identity: str,
         issuer: str,
-        public_key: SigningKey,
+        public_key: SigningKey | CertificatePublicKeyTypes,
         at: datetime,
         claims: Mapping[str, str] | None = None,
         ct_logs: Sequence[CtLog] = (),
@@ -105,23 +118,26 @@ class CertificateAuthority:
         """
         draft = self._leaf(identity, issuer, public_key, at, claims or {})
         if not ct_logs:
-            return draft.sign(self.intermediate_key.private, hashes.SHA384())
+            return draft.sign(self.issuing_key.private, hashes.SHA384())
         # The logs sign the certificate without their own extension, so it is built first, and again with it at the end.
-        precertificate = draft.sign(self.intermediate_key.private, hashes.SHA384()).tbs_certificate_bytes
-        scts = [log.promise(precertificate, self.intermediate_key.key_id, at) for log in ct_logs]
-        return draft.add_extension(sct_extension(scts), critical=False).sign(
-            self.intermediate_key.private, hashes.SHA384()
-        )
+        precertificate = draft.sign(self.issuing_key.private, hashes.SHA384()).tbs_certificate_bytes
+        scts = [log.promise(precertificate, self.issuing_key.key_id, at) for log in ct_logs]
+        return draft.add_extension(sct_extension(scts), critical=False).sign(self.issuing_key.private, hashes.SHA384())
 
     def _leaf(
-        self, identity: str, issuer: str, public_key: SigningKey, at: datetime, claims: Mapping[str, str]
+        self,
+        identity: str,
+        issuer: str,
+        public_key: SigningKey | CertificatePublicKeyTypes,
+        at: datetime,
+        claims: Mapping[str, str],
     ) -> x509.CertificateBuilder:
-        public = public_key.private.public_key()
+        public = public_key.private.public_key() if isinstance(public_key, SigningKey) else public_key
         alternative = x509.UniformResourceIdentifier(identity) if "://" in identity else x509.RFC822Name(identity)
         builder = (
             x509.CertificateBuilder()
             .subject_name(x509.Name([]))
-            .issuer_name(self.intermediate.subject)
+            .issuer_name(self.chain[0].subject)
             .public_key(public)
             .serial_number(x509.random_serial_number())
             .not_valid_before(at)
@@ -129,7 +145,7 @@ class CertificateAuthority:
             .add_extension(key_usage(signs_certificates=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING]), critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-            .add_extension(issued_by(self.intermediate), critical=False)
+            .add_extension(issued_by(self.chain[0]), critical=False)
             .add_extension(x509.SubjectAlternativeName([alternative]), critical=True)
             .add_extension(_raw_extension(_ISSUER_V1, issuer.encode()), critical=False)
             .add_extension(_raw_extension(_ISSUER_V2, der.utf8(issuer)), critical=False)

@@ -1,5 +1,6 @@
 """Certificates of authorities, as Fulcio's and a timestamp authority's chains have them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from cryptography import x509
@@ -7,6 +8,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 
 from sealgate.testing.sigstore.keys import SigningKey
+from sealgate.testing.sigstore.time_range import TimeRange
 
 
 def name(common_name: str) -> x509.Name:
@@ -34,33 +36,52 @@ def key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
     )
 
 
-def root_certificate(key: SigningKey, common_name: str, *, start: datetime, end: datetime) -> x509.Certificate:
-    """A self-signed root."""
-    return (
-        _authority(key, common_name, path_length=1, start=start, end=end)
-        .issuer_name(name(common_name))
-        .sign(key.private, hashes.SHA384())
-    )
-
-
-def intermediate_certificate(
-    key: SigningKey,
+def authority_chain(
     common_name: str,
     *,
-    issuer: x509.Certificate,
-    issuer_key: SigningKey,
-    usage: x509.ObjectIdentifier,
     start: datetime,
     end: datetime,
-) -> x509.Certificate:
-    """An authority below a root, for one extended usage."""
-    return (
-        _authority(key, common_name, path_length=0, start=start, end=end)
-        .issuer_name(issuer.subject)
-        .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
-        .add_extension(issued_by(issuer), critical=False)
-        .sign(issuer_key.private, hashes.SHA384())
+    intermediates: Sequence[TimeRange],
+    usage: x509.ObjectIdentifier,
+) -> tuple[tuple[x509.Certificate, ...], SigningKey]:
+    """A self-signed root and the authorities below it, all ECDSA P-384.
+
+    Args:
+        common_name: what their names begin with.
+        start: from when the root is valid.
+        end: until when it is; and an intermediate whose range has no end.
+        intermediates: when each of those below it is valid, from the root down.
+        usage: the one extended usage for which the intermediates may issue.
+
+    Returns:
+        The certificates, the one at the bottom first, and the key of that one.
+    """
+    depth = len(intermediates)
+    key = SigningKey.generate("ecdsa-p384")
+    root = (
+        _authority(key, f"{common_name}-root", path_length=depth, start=start, end=end)
+        .issuer_name(name(f"{common_name}-root"))
+        .sign(key.private, hashes.SHA384())
     )
+    chain = [root]
+    for level, valid in enumerate(intermediates, start=1):
+        below = SigningKey.generate("ecdsa-p384")
+        number = f"-{level}" if depth > 1 else ""
+        issued = (
+            _authority(
+                below,
+                f"{common_name}-intermediate{number}",
+                path_length=depth - level,
+                start=valid.start,
+                end=valid.end or end,
+            )
+            .issuer_name(chain[0].subject)
+            .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+            .add_extension(issued_by(chain[0]), critical=False)
+            .sign(key.private, hashes.SHA384())
+        )
+        chain, key = [issued, *chain], below
+    return tuple(chain), key
 
 
 def issued_by(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:

@@ -9,6 +9,7 @@ from cryptography.x509.oid import ExtensionOID
 
 from sealgate.testing.sigstore import der
 from sealgate.testing.sigstore.keys import SigningKey
+from sealgate.testing.sigstore.time_range import TimeRange
 
 _V1, _CERTIFICATE_TIMESTAMP, _PRECERT_ENTRY, _NO_EXTENSIONS = 0, 0, 1, 0
 _SHA256, _ECDSA = 4, 3  # RFC 5246 section 7.4.1.4.1
@@ -20,16 +21,25 @@ class CtLog:
     Args:
         host: its name.
         key: its signing key, ECDSA P-256; a new one when not given.
+        valid_for: when a trusted root trusts it; None: as long as the Sigstore it is a part of.
     """
 
-    def __init__(self, host: str = "ctfe.private.test", key: SigningKey | None = None) -> None:
+    def __init__(
+        self, host: str = "ctfe.private.test", key: SigningKey | None = None, *, valid_for: TimeRange | None = None
+    ) -> None:
         self.host = host
         self.key = key or SigningKey.generate()
+        self.valid_for = valid_for
 
     @property
     def url(self) -> str:
         """Its base URL, as a trusted root names it."""
         return f"https://{self.host}"
+
+    @property
+    def log_id(self) -> bytes:
+        """What its SCTs and a trusted root call it: SHA-256 of its SPKI."""
+        return self.key.key_id
 
     def promise(self, precertificate: bytes, issuer_key_id: bytes, at: datetime) -> bytes:
         """Sign a signed certificate timestamp (SCT).
@@ -52,7 +62,7 @@ class CtLog:
         )
         signature = self.key.sign(signed)
         return (
-            struct.pack("!B32sQH", _V1, self.key.key_id, milliseconds, _NO_EXTENSIONS)
+            struct.pack("!B32sQH", _V1, self.log_id, milliseconds, _NO_EXTENSIONS)
             + struct.pack("!BBH", _SHA256, _ECDSA, len(signature))
             + signature
         )

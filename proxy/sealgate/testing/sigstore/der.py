@@ -1,6 +1,30 @@
-"""As much DER as a certificate extension and a timestamp token need (X.690)."""
+"""As much DER as a certificate extension, a timestamp token and a request for one need (X.690)."""
 
 from datetime import UTC, datetime
+from typing import Final
+
+BOOLEAN: Final = 0x01
+INTEGER: Final = 0x02
+OID: Final = 0x06
+
+
+def values(content: bytes) -> list[tuple[int, bytes]]:
+    """The values that follow each other in `content`: tag and content of each. Of one value, it is one.
+
+    Raises:
+        ValueError: it ends amid a value.
+    """
+    found = []
+    while content:
+        tag, length, start = content[0], content[1], 2
+        if length >= 0x80:
+            start += length - 0x80
+            length = int.from_bytes(content[2:start], "big")
+        if len(content) < start + length:
+            raise ValueError("truncated DER")
+        found.append((tag, content[start : start + length]))
+        content = content[start + length :]
+    return found
 
 
 def tlv(tag: int, content: bytes) -> bytes:
@@ -28,7 +52,7 @@ def explicit(number: int, content: bytes) -> bytes:
 
 def integer(value: int) -> bytes:
     """A non-negative INTEGER."""
-    return tlv(0x02, value.to_bytes(value.bit_length() // 8 + 1, "big"))
+    return tlv(INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big"))
 
 
 def octets(content: bytes) -> bytes:
@@ -55,4 +79,4 @@ def oid(dotted: str) -> bytes:
         while arc := arc >> 7:
             septets.append(0x80 | arc & 0x7F)
         content.extend(reversed(septets))
-    return tlv(0x06, bytes(content))
+    return tlv(OID, bytes(content))

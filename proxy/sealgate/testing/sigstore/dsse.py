@@ -1,5 +1,6 @@
 """In-toto statements in DSSE envelopes (in-toto attestation v1; DSSE protocol.md)."""
 
+import base64
 from typing import Final
 
 from sealgate.oci.digest import Digest
@@ -34,3 +35,13 @@ def envelope(
 def encode(payload: bytes, payload_type: str = IN_TOTO) -> bytes:
     """The pre-authentication encoding: what a signature in an envelope is over."""
     return b"DSSEv1 %d %s %d %s" % (len(payload_type), payload_type.encode(), len(payload), payload)
+
+
+def signed_bytes(signed: JsonObject) -> bytes:
+    """What the signature in an envelope is over."""
+    return encode(base64.b64decode(signed["payload"]), signed["payloadType"])
+
+
+def signature(signed: JsonObject) -> bytes:
+    """The first signature in an envelope."""
+    return base64.b64decode(signed["signatures"][0]["sig"])

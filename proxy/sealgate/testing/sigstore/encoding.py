@@ -27,6 +27,18 @@ def compact_json(document: object) -> bytes:
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
 
 
+def without_defaults(document: JsonObject) -> JsonObject:
+    """The same message as Go's protojson writes it: members with a default value (0, "", no elements) are left out."""
+    defaults: tuple[object, ...] = ("", "0", 0, [])
+    return {name: _without_defaults(value) for name, value in document.items() if value not in defaults}
+
+
+def _without_defaults(value: object) -> object:
+    if isinstance(value, dict):
+        return without_defaults(value)
+    return [_without_defaults(one) for one in value] if isinstance(value, list) else value
+
+
 def certificate_pem(certificate: x509.Certificate) -> bytes:
     """A certificate as PEM."""
     return certificate.public_bytes(Encoding.PEM)

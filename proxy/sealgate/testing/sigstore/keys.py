@@ -4,8 +4,10 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -15,7 +17,9 @@ from cryptography.hazmat.primitives.serialization import (
 
 from sealgate.testing.sigstore.encoding import JsonObject, b64
 
-Algorithm: TypeAlias = Literal["ecdsa-p256", "ecdsa-p384", "ecdsa-p521", "ed25519", "rsa-2048", "rsa-4096"]
+Algorithm: TypeAlias = Literal[
+    "ecdsa-p256", "ecdsa-p384", "ecdsa-p521", "ed25519", "rsa-2048", "rsa-3072", "rsa-4096", "rsa-pss-2048"
+]
 HashName: TypeAlias = Literal["sha256", "sha384", "sha512"]
 PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
 
@@ -24,12 +28,25 @@ _CURVES: Final[dict[str, ec.EllipticCurve]] = {
     "ecdsa-p384": ec.SECP384R1(),
     "ecdsa-p521": ec.SECP521R1(),
 }
-_RSA_BITS: Final = {"rsa-2048": 2048, "rsa-4096": 4096}
+_RSA_BITS: Final = {"rsa-2048": 2048, "rsa-3072": 3072, "rsa-4096": 4096, "rsa-pss-2048": 2048}
+_KEY_DETAILS: Final[dict[Algorithm, str]] = {
+    "ecdsa-p256": "PKIX_ECDSA_P256_SHA_256",
+    "ecdsa-p384": "PKIX_ECDSA_P384_SHA_384",
+    "ecdsa-p521": "PKIX_ECDSA_P521_SHA_512",
+    "ed25519": "PKIX_ED25519",
+    "rsa-2048": "PKIX_RSA_PKCS1V15_2048_SHA256",
+    "rsa-3072": "PKIX_RSA_PKCS1V15_3072_SHA256",
+    "rsa-4096": "PKIX_RSA_PKCS1V15_4096_SHA256",
+    "rsa-pss-2048": "PKIX_RSA_PSS_2048_SHA256",
+}
 _HASHES: Final[dict[HashName, hashes.HashAlgorithm]] = {
     "sha256": hashes.SHA256(),
     "sha384": hashes.SHA384(),
     "sha512": hashes.SHA512(),
 }
+HASH_ALGORITHMS: Final[dict[HashName, str]] = {"sha256": "SHA2_256", "sha384": "SHA2_384", "sha512": "SHA2_512"}
+"""Hashes as `HashAlgorithm` of sigstore_common.proto names them."""
+
 _DEFAULT_HASH: Final[dict[str, HashName]] = {"ecdsa-p384": "sha384", "ecdsa-p521": "sha512"}
 
 
@@ -67,6 +84,9 @@ class SigningKey:
                 return self.private.sign(message)
             case ec.EllipticCurvePrivateKey():
                 return self.private.sign(message, ec.ECDSA(algorithm))
+            case rsa.RSAPrivateKey() if self.algorithm == "rsa-pss-2048":
+                pss = padding.PSS(padding.MGF1(algorithm), padding.PSS.DIGEST_LENGTH)
+                return self.private.sign(message, pss, algorithm)
             case rsa.RSAPrivateKey():
                 return self.private.sign(message, padding.PKCS1v15(), algorithm)
 
@@ -79,6 +99,16 @@ class SigningKey:
     def spki(self) -> bytes:
         """The public key as SubjectPublicKeyInfo, DER."""
         return self.private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+    @property
+    def raw(self) -> bytes:
+        """The bare public key, of Ed25519 alone: what the key ids of signed notes are made of."""
+        return self.private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+    @property
+    def details(self) -> str:
+        """Its kind as `PublicKeyDetails` of sigstore_common.proto names it."""
+        return _KEY_DETAILS[self.algorithm]
 
     @property
     def public_pem(self) -> bytes:
@@ -118,6 +148,11 @@ class SigningKey:
         return self.public_pem
 
     @property
+    def verifier_v2(self) -> JsonObject:
+        """The same in Rekor v2's entries (`Verifier` of rekor-tiles' verifier.proto)."""
+        return {"keyDetails": self.details, "publicKey": {"rawBytes": b64(self.spki)}}
+
+    @property
     def material(self) -> JsonObject:
         """The bundle's `verificationMaterial`, without log entries and timestamps."""
         return {"publicKey": {"hint": self.hint}}
@@ -126,3 +161,21 @@ class SigningKey:
     def annotations(self) -> dict[str, str]:
         """What simple signing's annotations say of the signer: of a managed key, nothing."""
         return {}
+
+
+def verify(key: PublicKeyTypes, signature: bytes, message: bytes) -> None:
+    """Check a signature as Fulcio does when somebody shows to have a key: with the hash that the key signs with.
+
+    Raises:
+        InvalidSignature: it is no signature over the message by this key, or no key that Fulcio takes.
+    """
+    match key:
+        case ed25519.Ed25519PublicKey():
+            key.verify(signature, message)
+        case ec.EllipticCurvePublicKey():
+            name = _DEFAULT_HASH.get(f"ecdsa-p{key.key_size}", "sha256")
+            key.verify(signature, message, ec.ECDSA(_HASHES[name]))
+        case rsa.RSAPublicKey():
+            key.verify(signature, message, padding.PKCS1v15(), hashes.SHA256())
+        case _:
+            raise InvalidSignature(f"a key of an unknown kind: {type(key).__name__}")

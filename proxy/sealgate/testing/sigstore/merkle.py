@@ -3,6 +3,8 @@
 import hashlib
 from collections.abc import Sequence
 
+from sealgate.testing.sigstore.encoding import JsonObject, b64
+
 
 def leaf_hash(leaf: bytes) -> bytes:
     """The hash of one leaf."""
@@ -27,6 +29,17 @@ def inclusion_path(index: int, leaves: Sequence[bytes]) -> list[bytes]:
     if index < middle:
         return [*inclusion_path(index, leaves[:middle]), root_hash(leaves[middle:])]
     return [*inclusion_path(index - middle, leaves[middle:]), root_hash(leaves[:middle])]
+
+
+def inclusion_proof(index: int, leaves: Sequence[bytes], checkpoint: str) -> JsonObject:
+    """An `InclusionProof` (sigstore_rekor.proto) of the leaf at `index`, with the checkpoint it is given, as JSON."""
+    return {
+        "logIndex": str(index),
+        "rootHash": b64(root_hash(leaves)),
+        "treeSize": str(len(leaves)),
+        "hashes": [b64(node) for node in inclusion_path(index, leaves)],
+        "checkpoint": {"envelope": checkpoint},
+    }
 
 
 def _split(size: int) -> int:

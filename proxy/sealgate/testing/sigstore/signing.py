@@ -1,9 +1,11 @@
 """Who signs, and the two forms in which a signature is kept: a bundle, or a payload with annotations."""
 
 import base64
+import copy
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Literal, Protocol, TypeAlias
 
 from cryptography import x509
 
@@ -16,7 +18,16 @@ from sealgate.testing.sigstore.encoding import (
     certificate_pem,
     compact_json,
 )
-from sealgate.testing.sigstore.keys import SigningKey
+from sealgate.testing.sigstore.keys import HASH_ALGORITHMS, HashName, SigningKey
+
+BundleVersion: TypeAlias = Literal["0.1", "0.2", "0.3+json", "0.3"]
+
+_MEDIA_TYPES: Final[dict[BundleVersion, str]] = {
+    "0.1": "application/vnd.dev.sigstore.bundle+json;version=0.1",
+    "0.2": "application/vnd.dev.sigstore.bundle+json;version=0.2",
+    "0.3+json": "application/vnd.dev.sigstore.bundle+json;version=0.3",
+    "0.3": BUNDLE_V03,
+}
 
 SIGNATURE = "dev.cosignproject.cosign/signature"
 CERTIFICATE = "dev.sigstore.cosign/certificate"
@@ -35,6 +46,10 @@ class Signer(Protocol):
     @property
     def verifier(self) -> bytes:
         """What a log entry names as the one who signed, PEM."""
+
+    @property
+    def verifier_v2(self) -> JsonObject:
+        """The same in Rekor v2's entries (`Verifier` of rekor-tiles' verifier.proto)."""
 
     @property
     def material(self) -> JsonObject:
@@ -63,6 +78,11 @@ class CertifiedKey:
     def verifier(self) -> bytes:
         """The leaf, PEM."""
         return certificate_pem(self.certificate)
+
+    @property
+    def verifier_v2(self) -> JsonObject:
+        """The leaf, as Rekor v2's entries have it."""
+        return {"keyDetails": self.key.details, "x509Certificate": {"rawBytes": b64(certificate_der(self.certificate))}}
 
     @property
     def material(self) -> JsonObject:
@@ -97,6 +117,32 @@ def bundle(
         stamped = [{"signedTimestamp": b64(timestamp)} for timestamp in timestamps]
         verification["timestampVerificationData"] = {"rfc3161Timestamps": stamped}
     return {"mediaType": BUNDLE_V03, "verificationMaterial": verification, **content}
+
+
+def message_signature(message: bytes, signature: bytes, hash_name: HashName) -> JsonObject:
+    """A signature over a message itself, as the content of a bundle: with the message's digest, which nobody signed."""
+    digest = {"algorithm": HASH_ALGORITHMS[hash_name], "digest": b64(hashlib.new(hash_name, message).digest())}
+    return {"messageSignature": {"messageDigest": digest, "signature": b64(signature)}}
+
+
+def as_version(made: JsonObject, version: BundleVersion, *, chain: Sequence[x509.Certificate] = ()) -> JsonObject:
+    """A copy of a bundle v0.3 in an older version of the format, or with a chain in the place of its certificate.
+
+    Before v0.3 a certificate came in a chain (`x509CertificateChain`). A v0.1 needed no inclusion proof: delete it from
+    the copy's entries where a test wants none.
+
+    Args:
+        made: a bundle that `bundle` made.
+        version: which version it is to be; "0.3+json" is v0.3 in the older spelling of media types.
+        chain: certificates after the leaf; with v0.3, none leaves the `certificate` as it is.
+    """
+    changed = copy.deepcopy(made)
+    changed["mediaType"] = _MEDIA_TYPES[version]
+    material = changed["verificationMaterial"]
+    if "certificate" in material and (chain or version in {"0.1", "0.2"}):
+        issuers = ({"rawBytes": b64(certificate_der(issuer))} for issuer in chain)
+        material["x509CertificateChain"] = {"certificates": [material.pop("certificate"), *issuers]}
+    return changed
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from sealgate.testing.sigstore.authority import CertificateAuthority
 from sealgate.testing.sigstore.ct_log import CtLog
-from sealgate.testing.sigstore.encoding import JsonObject, b64, certificate_der, rfc3339
+from sealgate.testing.sigstore.encoding import JsonObject, b64, certificate_der
+from sealgate.testing.sigstore.rekor_v2 import RekorV2Log
+from sealgate.testing.sigstore.time_range import TimeRange
 from sealgate.testing.sigstore.timestamps import TimestampAuthority
 from sealgate.testing.sigstore.transparency_log import TransparencyLog
 
@@ -17,7 +18,7 @@ def trusted_root(
     *,
     authorities: Sequence[CertificateAuthority],
     ct_logs: Sequence[CtLog],
-    logs: Sequence[TransparencyLog],
+    logs: Sequence[TransparencyLog | RekorV2Log],
     timestamp_authorities: Sequence[TimestampAuthority],
     start: datetime,
     end: datetime | None = None,
@@ -29,42 +30,40 @@ def trusted_root(
         ct_logs: who logs them.
         logs: who logs signatures.
         timestamp_authorities: who attests times.
-        start: from when each of them is trusted.
+        start: from when each of them is trusted that has no `valid_for` of its own.
         end: until when; None is no end.
     """
-    window = {"start": rfc3339(start)} | ({} if end is None else {"end": rfc3339(end)})
+    window = TimeRange(start=start, end=end)
     return {
         "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
         "tlogs": [_log(log, window) for log in logs],
-        "certificateAuthorities": [_authority(a.chain, "https://fulcio.private.test", window) for a in authorities],
+        "certificateAuthorities": [_authority(a, "https://fulcio.private.test", window) for a in authorities],
         "ctlogs": [_log(log, window) for log in ct_logs],
-        "timestampAuthorities": [
-            _authority(a.chain, "https://tsa.private.test", window) for a in timestamp_authorities
-        ],
+        "timestampAuthorities": [_authority(a, "https://tsa.private.test", window) for a in timestamp_authorities],
     }
 
 
-def _log(log: TransparencyLog | CtLog, window: dict[str, str]) -> JsonObject:
+def _log(log: TransparencyLog | RekorV2Log | CtLog, window: TimeRange) -> JsonObject:
     return {
         "baseUrl": log.url,
         "hashAlgorithm": "SHA2_256",
         "publicKey": {
             "rawBytes": b64(log.key.spki),
-            "keyDetails": "PKIX_ECDSA_P256_SHA_256",
-            "validFor": dict(window),
+            "keyDetails": log.key.details,
+            "validFor": (log.valid_for or window).json,
         },
-        "logId": {"keyId": b64(log.key.key_id)},
+        "logId": {"keyId": b64(log.log_id)},
     }
 
 
-def _authority(chain: Sequence[x509.Certificate], uri: str, window: dict[str, str]) -> JsonObject:
-    subject = chain[-1].subject
+def _authority(authority: CertificateAuthority | TimestampAuthority, uri: str, window: TimeRange) -> JsonObject:
+    subject = authority.chain[-1].subject
     return {
         "subject": {
             "organization": str(subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)[0].value),
             "commonName": str(subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value),
         },
         "uri": uri,
-        "certChain": {"certificates": [{"rawBytes": b64(certificate_der(certificate))} for certificate in chain]},
-        "validFor": dict(window),
+        "certChain": {"certificates": [{"rawBytes": b64(certificate_der(one))} for one in authority.chain]},
+        "validFor": (authority.valid_for or window).json,
     }

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -14,14 +15,18 @@ from sealgate.adapters.keys import read_public_key
 from sealgate.adapters.signatures.trusted_roots import TrustedRootFile
 from sealgate.adapters.signatures.verifier import SigstoreVerifier
 from sealgate.evidence.keys import PublicKey
-from sealgate.evidence.signature import Bundle, RejectedCandidate, SimpleSigning, Source, VerifiedSignature
+from sealgate.evidence.signature import Bundle, Candidate, RejectedCandidate, SimpleSigning, Source, VerifiedSignature
 from sealgate.oci.digest import Digest
 from sealgate.testing.sigstore import CertifiedKey, PrivateSigstore, SigningKey, SimpleSignature, der
+from sealgate.testing.sigstore.authority import CertificateAuthority
 from sealgate.testing.sigstore.certificates import issued_by, key_usage
 from sealgate.testing.sigstore.ct_log import sct_extension
 from sealgate.testing.sigstore.encoding import JsonObject, compact_json
 from sealgate.testing.sigstore.fixtures import SIGNING_TIME
+from sealgate.testing.sigstore.signing import Signer
 
+MANIFEST = b"a manifest"
+FORMS = ("annotations", "envelope", "message")
 Verdict = VerifiedSignature | RejectedCandidate
 
 
@@ -30,10 +35,28 @@ class Judge:
     """Our verifier, with the root of one Sigstore."""
 
     sigstore: PrivateSigstore
-    subject: Digest = Digest.of(b"a manifest")  # noqa: RUF009 - it is a value
+    subject: Digest = Digest.of(MANIFEST)  # noqa: RUF009 - it is a value
     source: Source = Source(Digest.of(b"a carrier"), 0)  # noqa: RUF009
     now: datetime = SIGNING_TIME + timedelta(days=30)
     edit: Callable[[JsonObject], None] = field(default=lambda _: None)
+
+    def signed(self, world: PrivateSigstore, form: str, by: Signer, **options: Any) -> Verdict:
+        """What becomes of a signature over the subject, in one of `FORMS`, that a Sigstore's parts have made."""
+        return self.verifier.verify(self.candidate(world, form, by, **options), self.public(by.key), self.now)
+
+    def candidate(self, world: PrivateSigstore, form: str, by: Signer, **options: Any) -> Candidate:
+        match form:
+            case "annotations":
+                return self.simple_candidate(world.simple_signature(self.subject, by, **options))
+            case "envelope":
+                bundle = world.bundle(self.subject, by, **options)
+            case _:
+                bundle = world.message_bundle(MANIFEST, by, **options)
+        return Bundle(source=self.source, subject=self.subject, raw=compact_json(bundle))
+
+    def public(self, *keys: SigningKey) -> list[PublicKey]:
+        """The keys as a policy names them."""
+        return [public(key) for key in keys]
 
     def simple(self, signature: SimpleSignature, *keys: SigningKey) -> Verdict:
         """What becomes of a simple signing signature."""
@@ -57,7 +80,7 @@ class Judge:
     def verifier(self) -> SigstoreVerifier:
         root = self.sigstore.trusted_root()
         self.edit(root)
-        return SigstoreVerifier(TrustedRootFile.parse(compact_json(root), "private"))
+        return SigstoreVerifier({"default": TrustedRootFile.parse(compact_json(root), "private")})
 
     def at(self, now: datetime) -> "Judge":
         """The same at another time."""
@@ -87,6 +110,18 @@ def signer(private_sigstore: PrivateSigstore) -> CertifiedKey:
     return private_sigstore.keyless(identity="dev@example.com", issuer="https://accounts.example.com")
 
 
+@pytest.fixture(params=FORMS)
+def form(request: pytest.FixtureRequest) -> str:
+    """Each format in turn."""
+    return str(request.param)
+
+
+@pytest.fixture(params=["key", "keyless"])
+def by(request: pytest.FixtureRequest, key: SigningKey, signer: CertifiedKey) -> Signer:
+    """Each kind of signer in turn."""
+    return key if request.param == "key" else signer
+
+
 @pytest.fixture
 def certify(private_sigstore: PrivateSigstore) -> Callable[..., CertifiedKey]:
     """Makes certificates that Fulcio does not make."""
@@ -100,10 +135,12 @@ def certify(private_sigstore: PrivateSigstore) -> Callable[..., CertifiedKey]:
         key: SigningKey | None = None,
         scts: int = 1,
         sct: x509.ExtensionType | None = None,
+        authority: CertificateAuthority | None = None,
         more: Sequence[x509.ExtensionType] = (),
     ) -> CertifiedKey:
         world, key = private_sigstore, key or SigningKey.generate()
-        issuing = world.authority.intermediate
+        authority = authority or world.authority
+        issuing = authority.intermediate
         builder = (
             x509.CertificateBuilder()
             .subject_name(x509.Name([]))
@@ -124,12 +161,12 @@ def certify(private_sigstore: PrivateSigstore) -> Callable[..., CertifiedKey]:
             builder = builder.add_extension(x509.UnrecognizedExtension(oid, value), critical=False)
         for extension in more:
             builder = builder.add_extension(extension, critical=False)
-        authority = world.authority.intermediate_key
+        issuing_key = authority.issuing_key
         if scts:
-            draft = builder.sign(authority.private, hashes.SHA384()).tbs_certificate_bytes
-            promises = [world.ct_logs[0].promise(draft, authority.key_id, world.now) for _ in range(scts)]
+            draft = builder.sign(issuing_key.private, hashes.SHA384()).tbs_certificate_bytes
+            promises = [world.ct_logs[0].promise(draft, issuing_key.key_id, world.now) for _ in range(scts)]
             builder = builder.add_extension(sct or sct_extension(promises), critical=False)
-        return CertifiedKey(key, builder.sign(authority.private, hashes.SHA384()), world.authority.chain)
+        return CertifiedKey(key, builder.sign(issuing_key.private, hashes.SHA384()), authority.chain)
 
     return certify
 

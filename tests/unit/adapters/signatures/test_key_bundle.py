@@ -1,4 +1,4 @@
-"""Bundles v0.3 with a managed key."""
+"""Bundles with a managed key."""
 
 import base64
 import hashlib
@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from sealgate.evidence.reason import Reason
-from sealgate.evidence.signature import KeySigner, LogProof, RejectedCandidate, VerifiedSignature
-from sealgate.limits import BUNDLE_BYTES, SIGNED_PAYLOAD_BYTES
+from sealgate.evidence.signature import KeySigner, LogProof, LogRecord, RejectedCandidate, VerifiedSignature
+from sealgate.limits import BUNDLE_BYTES, CHAIN_CERTIFICATES, LOG_ENTRIES, SIGNED_PAYLOAD_BYTES, TIMESTAMPS
 from sealgate.oci.digest import Digest
-from sealgate.testing.sigstore import PrivateSigstore, SigningKey
+from sealgate.testing.sigstore import PrivateSigstore, SigningKey, as_version
 from sealgate.testing.sigstore.dsse import COSIGN_SIGN, statement
 from sealgate.testing.sigstore.encoding import JsonObject, compact_json
 from sealgate.testing.sigstore.keys import Algorithm
@@ -35,7 +35,16 @@ def test_a_signature_names_its_key_and_what_the_log_proves(
         source=judge.source,
         signer=KeySigner(key.fingerprint),
         log=LogProof.INCLUSION if logged else LogProof.NONE,
-        log_index=int(entry_of(bundle)["logIndex"]) if logged else None,
+        entries=(
+            LogRecord(
+                log_id=private_sigstore.log.log_id.hex(),
+                proof=LogProof.INCLUSION,
+                index=int(entry_of(bundle)["logIndex"]),
+                at=private_sigstore.now,
+            ),
+        )
+        if logged
+        else (),
         signed_at=(private_sigstore.now,) if logged else (),
         expires=None,
     )
@@ -155,20 +164,22 @@ def test_foreign_text_in_a_finding_is_printable_and_short(
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
-        ("mediaType", "application/vnd.dev.sigstore.bundle+json;version=0.1", Reason.PAYLOAD_TYPE_UNKNOWN),
-        ("mediaType", "application/vnd.dev.sigstore.bundle+json;version=0.2", Reason.PAYLOAD_TYPE_UNKNOWN),
+        ("mediaType", "application/vnd.dev.sigstore.bundle+json;version=0.4", Reason.PAYLOAD_TYPE_UNKNOWN),
         ("mediaType", "", Reason.PAYLOAD_TYPE_UNKNOWN),
         ("mediaType", 3, Reason.PAYLOAD_MALFORMED),
-        ("messageSignature", {}, Reason.PAYLOAD_TYPE_UNKNOWN),
+        ("messageSignature", {}, Reason.PAYLOAD_MALFORMED),
+        ("dsseEnvelope", {}, Reason.PAYLOAD_MALFORMED),
+        ("dsseEnvelope", None, Reason.PAYLOAD_MALFORMED),
         ("verificationMaterial", None, Reason.PAYLOAD_MALFORMED),
         ("verificationMaterial", {}, Reason.PAYLOAD_MALFORMED),
         ("verificationMaterial", {"publicKey": {}, "certificate": {"rawBytes": "AAAA"}}, Reason.PAYLOAD_MALFORMED),
-        ("verificationMaterial", {"x509CertificateChain": {}}, Reason.PAYLOAD_TYPE_UNKNOWN),
+        ("verificationMaterial", {"certificate": {}}, Reason.PAYLOAD_MALFORMED),
+        ("verificationMaterial", {"x509CertificateChain": {}}, Reason.PAYLOAD_MALFORMED),
+        ("verificationMaterial", {"x509CertificateChain": {"certificates": [{}]}}, Reason.PAYLOAD_MALFORMED),
         ("verificationMaterial", {"publicKey": {}, "tlogEntries": {}}, Reason.PAYLOAD_MALFORMED),
         ("verificationMaterial", {"publicKey": {}, "tlogEntries": {"a": 1}}, Reason.PAYLOAD_MALFORMED),
         ("verificationMaterial", {"publicKey": {}, "tlogEntries": [None]}, Reason.PAYLOAD_MALFORMED),
-        ("verificationMaterial", {"publicKey": {}, "tlogEntries": [{}, {}]}, Reason.PAYLOAD_TYPE_UNKNOWN),
-        ("dsseEnvelope", {}, Reason.PAYLOAD_MALFORMED),
+        ("verificationMaterial", {"publicKey": {}, "timestampVerificationData": []}, Reason.PAYLOAD_MALFORMED),
     ],
 )
 def test_a_bundle_of_another_form_is_refused(
@@ -178,31 +189,41 @@ def test_a_bundle_of_another_form_is_refused(
     assert_rejected(judge.bundle(bundle, key), reason)
 
 
-def test_the_other_media_type_of_v03_is_one(judge: Any, private_sigstore: PrivateSigstore, key: SigningKey) -> None:
-    bundle = private_sigstore.bundle(judge.subject, key)
-    bundle["mediaType"] = "application/vnd.dev.sigstore.bundle+json;version=0.3"
-    assert judge.bundle(bundle, key).log is LogProof.INCLUSION
-
-
-def test_a_message_signature_is_not_supported_yet(
+def test_more_of_anything_than_signatures_have_is_refused_unread(
     judge: Any, private_sigstore: PrivateSigstore, key: SigningKey
 ) -> None:
-    bundle = private_sigstore.bundle(judge.subject, key)
-    del bundle["dsseEnvelope"]
-    bundle["messageSignature"] = {"signature": base64.b64encode(key.sign(b"a manifest")).decode()}
-    assert_rejected(judge.bundle(bundle, key), Reason.PAYLOAD_TYPE_UNKNOWN, "not supported yet")
+    """Attacks A17."""
+    for material in (
+        {"publicKey": {}, "tlogEntries": [{}] * (LOG_ENTRIES + 1)},
+        {"publicKey": {}, "timestampVerificationData": {"rfc3161Timestamps": [{}] * (TIMESTAMPS + 1)}},
+        {"x509CertificateChain": {"certificates": [{}] * (CHAIN_CERTIFICATES + 1)}},
+    ):
+        bundle = {**private_sigstore.bundle(judge.subject, key), "verificationMaterial": material}
+        assert_rejected(judge.bundle(bundle, key), Reason.PAYLOAD_TYPE_UNKNOWN, "more than")
 
 
-def test_a_timestamp_in_the_place_of_a_log_entry_is_not_supported_yet(
-    judge: Any, private_sigstore: PrivateSigstore, key: SigningKey
+@pytest.mark.parametrize("version", ["0.1", "0.2", "0.3+json", "0.3"])
+def test_every_version_is_read_alike(
+    judge: Any, private_sigstore: PrivateSigstore, key: SigningKey, version: Any
 ) -> None:
-    bundle = private_sigstore.bundle(judge.subject, key, logged=False, timestamped=True)
-    assert_rejected(judge.bundle(bundle, key), Reason.PAYLOAD_TYPE_UNKNOWN, "not supported yet")
-    for nothing in (None, {}, {"rfc3161Timestamps": []}, {"rfc3161Timestamps": None}):
+    bundle = private_sigstore.bundle(judge.subject, key)
+    assert judge.bundle(as_version(bundle, version), key) == judge.bundle(bundle, key)
+
+
+def test_a_null_is_as_nothing(judge: Any, private_sigstore: PrivateSigstore, key: SigningKey) -> None:
+    bundle = private_sigstore.bundle(judge.subject, key, logged=False)
+    before = judge.bundle(bundle, key)
+    bundle["messageSignature"] = None
+    bundle["verificationMaterial"] |= {
+        "certificate": None,
+        "x509CertificateChain": None,
+        "tlogEntries": None,
+        "timestampVerificationData": None,
+    }
+    assert judge.bundle(bundle, key) == before
+    for nothing in ({}, {"rfc3161Timestamps": []}, {"rfc3161Timestamps": None}):
         bundle["verificationMaterial"]["timestampVerificationData"] = nothing
-        assert judge.bundle(bundle, key).log is LogProof.NONE
-    bundle = private_sigstore.bundle(judge.subject, key, timestamped=True)
-    assert judge.bundle(bundle, key).signed_at == (private_sigstore.now,)
+        assert judge.bundle(bundle, key) == before
 
 
 def test_what_is_too_large_is_refused_unread(judge: Any, private_sigstore: PrivateSigstore, key: SigningKey) -> None:
@@ -217,7 +238,7 @@ def test_a_log_entry_of_another_kind_is_not_that_of_this_signature(
 ) -> None:
     bundle = private_sigstore.bundle(judge.subject, key)
     body = json.loads(base64.b64decode(entry_of(bundle)["canonicalizedBody"]))
-    for other in ({"kind": "intoto"}, {"kind": "hashedrekord"}, {"apiVersion": "0.0.2"}):
+    for other in ({"kind": "rekord"}, {"kind": "hashedrekord"}, {"apiVersion": "0.0.2"}):
         entry = private_sigstore.log.append({**body, **other}, private_sigstore.now)
         bundle["verificationMaterial"]["tlogEntries"] = [entry]
         assert_rejected(judge.bundle(bundle, key), Reason.LOG_ENTRY_MISMATCH, "kind")

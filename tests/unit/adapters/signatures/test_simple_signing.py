@@ -1,4 +1,4 @@
-"""cosign's older format with a managed key."""
+"""cosign's older format."""
 
 import json
 from collections.abc import Mapping
@@ -8,12 +8,33 @@ from typing import Any
 import pytest
 
 from sealgate.evidence.reason import Reason
-from sealgate.evidence.signature import KeySigner, LogProof, RejectedCandidate, VerifiedSignature
-from sealgate.limits import LOG_ENTRY_BYTES, SIGNED_PAYLOAD_BYTES
+from sealgate.evidence.signature import (
+    KeylessSigner,
+    KeySigner,
+    LogProof,
+    LogRecord,
+    RejectedCandidate,
+    VerifiedSignature,
+)
+from sealgate.limits import (
+    CERTIFICATE_BYTES,
+    CHAIN_CERTIFICATES,
+    LOG_ENTRY_BYTES,
+    SIGNED_PAYLOAD_BYTES,
+    TIMESTAMP_BYTES,
+)
 from sealgate.oci.digest import Digest
 from sealgate.testing.sigstore import CertifiedKey, PrivateSigstore, SigningKey, SimpleSignature
 from sealgate.testing.sigstore.keys import Algorithm
-from sealgate.testing.sigstore.signing import LOG_ENTRY, SIGNATURE, TIMESTAMP, simple_signing_payload
+from sealgate.testing.sigstore.signing import (
+    CERTIFICATE,
+    CHAIN,
+    LOG_ENTRY,
+    SIGNATURE,
+    TIMESTAMP,
+    Signer,
+    simple_signing_payload,
+)
 
 
 def edited(signature: SimpleSignature, **changes: str) -> SimpleSignature:
@@ -29,11 +50,21 @@ def test_a_signature_names_its_key_and_what_the_log_proves(
     key = SigningKey.generate(algorithm)
     signature = private_sigstore.simple_signature(judge.subject, key, logged=logged)
     entry = json.loads(signature.annotations[LOG_ENTRY])["Payload"] if logged else None
-    assert judge.simple(signature, SigningKey.generate(), key, SigningKey.generate()) == VerifiedSignature(
+    verdict = judge.simple(signature, SigningKey.generate(), key, SigningKey.generate())
+    assert replace(verdict, entry=None) == VerifiedSignature(
         source=judge.source,
         signer=KeySigner(key.fingerprint),
         log=LogProof.PROMISE if entry else LogProof.NONE,
-        log_index=entry["logIndex"] if entry else None,
+        entries=(
+            LogRecord(
+                log_id=private_sigstore.log.log_id.hex(),
+                proof=LogProof.PROMISE,
+                index=entry["logIndex"],
+                at=private_sigstore.now,
+            ),
+        )
+        if entry
+        else (),
         signed_at=(private_sigstore.now,) if entry else (),
         expires=None,
     )
@@ -71,7 +102,6 @@ def test_a_payload_about_another_digest_is_about_another_digest(
         b"{}",
         b"not json",
         b'{"critical": null}',
-        simple_signing_payload(Digest.of(b"a manifest"), "r").replace(b"cosign container image", b"blob"),
     ],
 )
 def test_a_payload_of_another_form_is_malformed(
@@ -79,6 +109,15 @@ def test_a_payload_of_another_form_is_malformed(
 ) -> None:
     signature = private_sigstore.simple_signature_of(payload, key)
     assert_rejected(judge.simple(signature, key), Reason.PAYLOAD_MALFORMED)
+
+
+@pytest.mark.parametrize("kind", ["cosign blob signature", "COSIGN CONTAINER IMAGE SIGNATURE", ""])
+def test_a24_a_payload_that_is_no_signature_of_an_image_is_none(
+    judge: Any, private_sigstore: PrivateSigstore, by: Signer, kind: str
+) -> None:
+    payload = simple_signing_payload(judge.subject, "r").replace(b"cosign container image signature", kind.encode())
+    verdict = judge.simple(private_sigstore.simple_signature_of(payload, by), by.key)
+    assert_rejected(verdict, Reason.PAYLOAD_MALFORMED)
 
 
 @pytest.mark.parametrize("text", ["", "not base64", "AAA", "QUJD\nQUJD"])
@@ -104,25 +143,66 @@ def test_a_log_entry_that_cannot_be_read_is_not_passed_over(
     assert_rejected(judge.simple(edited(signature, log_entry=text), key), Reason.PAYLOAD_MALFORMED)
 
 
-def test_certificates_are_not_supported_yet(
-    judge: Any, private_sigstore: PrivateSigstore, signer: CertifiedKey
+@pytest.mark.parametrize("chain", [True, False])
+def test_a_certificate_names_the_signer(
+    judge: Any, private_sigstore: PrivateSigstore, signer: CertifiedKey, chain: bool
 ) -> None:
-    verdict = judge.simple(private_sigstore.simple_signature(judge.subject, signer))
-    assert_rejected(verdict, Reason.PAYLOAD_TYPE_UNKNOWN, "not supported yet")
+    """The chain may be empty: the root holds what it would say."""
+    signature = private_sigstore.simple_signature(judge.subject, signer)
+    if not chain:
+        signature = replace(signature, annotations={**signature.annotations, CHAIN: ""})
+    verdict = judge.simple(signature)
+    assert verdict.signer == KeylessSigner(identity="dev@example.com", issuer="https://accounts.example.com")
+    assert (verdict.log, verdict.signed_at) == (LogProof.PROMISE, (private_sigstore.now,))
 
 
-def test_a_timestamp_in_the_place_of_a_log_entry_is_not_supported_yet(
+def test_an_empty_annotation_is_as_one_that_is_not_there(
     judge: Any, private_sigstore: PrivateSigstore, key: SigningKey
 ) -> None:
-    signature = private_sigstore.simple_signature(judge.subject, key, logged=False, timestamped=True)
-    assert_rejected(judge.simple(signature, key), Reason.PAYLOAD_TYPE_UNKNOWN, "not supported yet")
+    signature = private_sigstore.simple_signature(judge.subject, key, logged=False)
+    empty = {CERTIFICATE: "", CHAIN: "", LOG_ENTRY: "", TIMESTAMP: ""}
+    assert judge.simple(replace(signature, annotations={**signature.annotations, **empty}), key) == judge.simple(
+        signature, key
+    )
 
 
-def test_a_timestamp_beside_a_log_entry_is_not_looked_at(
-    judge: Any, private_sigstore: PrivateSigstore, key: SigningKey
+def test_a_chain_without_a_certificate_is_nobodys(
+    judge: Any, private_sigstore: PrivateSigstore, key: SigningKey, signer: CertifiedKey
 ) -> None:
     signature = private_sigstore.simple_signature(judge.subject, key)
-    assert judge.simple(edited(signature, timestamp="junk"), key) == judge.simple(signature, key)
+    annotations = {**signature.annotations, CHAIN: signer.annotations[CHAIN]}
+    assert judge.simple(replace(signature, annotations=annotations), key).signer == KeySigner(key.fingerprint)
+
+
+@pytest.mark.parametrize("name", [CERTIFICATE, CHAIN])
+@pytest.mark.parametrize("text", ["junk", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"])
+def test_certificates_that_are_not_pem_are_malformed(
+    judge: Any, private_sigstore: PrivateSigstore, signer: CertifiedKey, name: str, text: str
+) -> None:
+    signature = private_sigstore.simple_signature(judge.subject, signer)
+    changed = replace(signature, annotations={**signature.annotations, name: text})
+    assert_rejected(judge.simple(changed), Reason.PAYLOAD_MALFORMED)
+
+
+def test_more_certificates_than_a_chain_has_are_refused_unread(
+    judge: Any, private_sigstore: PrivateSigstore, signer: CertifiedKey
+) -> None:
+    signature = private_sigstore.simple_signature(judge.subject, signer)
+    for chain in (signer.annotations[CERTIFICATE] * CHAIN_CERTIFICATES, " " * CERTIFICATE_BYTES * CHAIN_CERTIFICATES):
+        changed = replace(signature, annotations={**signature.annotations, CHAIN: chain})
+        assert_rejected(judge.simple(changed), Reason.CERTIFICATE_INVALID, "more")
+
+
+@pytest.mark.parametrize(
+    "text", ["junk", "{}", "[]", '{"SignedRFC3161Timestamp": 7}', '{"signedRFC3161Timestamp": ""}']
+)
+def test_a_timestamp_that_cannot_be_read_is_not_passed_over(
+    judge: Any, private_sigstore: PrivateSigstore, key: SigningKey, text: str
+) -> None:
+    signature = private_sigstore.simple_signature(judge.subject, key)
+    assert_rejected(judge.simple(edited(signature, timestamp=text), key), Reason.PAYLOAD_MALFORMED)
+    large = " " * 2 * TIMESTAMP_BYTES + text
+    assert_rejected(judge.simple(edited(signature, timestamp=large), key), Reason.TIMESTAMP_INVALID, "bytes")
 
 
 def test_what_is_too_large_is_refused_unread(judge: Any, private_sigstore: PrivateSigstore, key: SigningKey) -> None:

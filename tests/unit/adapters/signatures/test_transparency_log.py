@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,28 +16,35 @@ from sealgate.adapters.keys import read_spki
 from sealgate.adapters.signatures import transparency_log
 from sealgate.adapters.signatures.log_entry import LogEntry, parse_annotation, parse_entry
 from sealgate.adapters.signatures.rejection import Rejected
-from sealgate.adapters.signatures.trusted_roots import LogKey, Window
+from sealgate.adapters.signatures.trusted_roots import LogKey, TrustedRootFile, Window
 from sealgate.errors import Malformed, PayloadMalformed
 from sealgate.evidence.reason import Reason
-from sealgate.evidence.signature import LogProof
+from sealgate.evidence.signature import LoggedEntry, LogProof
 from sealgate.limits import PROOF_HASHES
 from sealgate.testing.sigstore import SigningKey, merkle
-from sealgate.testing.sigstore.encoding import JsonObject, b64
+from sealgate.testing.sigstore.encoding import JsonObject, b64, without_defaults
 from sealgate.testing.sigstore.fixtures import SIGNING_TIME
+from sealgate.testing.sigstore.rekor_v2 import RekorV2Log
 from sealgate.testing.sigstore.signing import promise_of
 from sealgate.testing.sigstore.transparency_log import TransparencyLog
 
 LOG = TransparencyLog()
+V2 = RekorV2Log()
 NOW = SIGNING_TIME + timedelta(days=1)
 WINDOW = Window(start=SIGNING_TIME - timedelta(days=1), end=None)
 
 
-def keys(log: TransparencyLog = LOG, window: Window = WINDOW) -> Mapping[bytes, LogKey]:
-    return {log.key.key_id: LogKey(log_id=log.key.key_id, key=read_spki(log.key.spki), window=window)}
+def keys(log: TransparencyLog | RekorV2Log = LOG, window: Window = WINDOW) -> Mapping[bytes, LogKey]:
+    known = LogKey(log_id=log.log_id, key=read_spki(log.key.spki), window=window, base_url=log.url)
+    return {log.log_id: known}
 
 
 def entry(log: TransparencyLog = LOG) -> JsonObject:
     return log.append({"kind": "dsse", "apiVersion": "0.0.1", "spec": {}}, SIGNING_TIME)
+
+
+def v2_entry() -> JsonObject:
+    return V2.append({"kind": "hashedrekord", "apiVersion": "0.0.2", "spec": {}}, SIGNING_TIME)
 
 
 def verify(document: JsonObject, logs: Mapping[bytes, LogKey] | None = None) -> transparency_log.Logged:
@@ -132,41 +140,127 @@ def test_a_proof_has_a_bound() -> None:
         parse_entry(document)
 
 
-@pytest.mark.parametrize(
-    "edit",
-    [
-        lambda note: "",
-        lambda note: note.replace("\n\n", "\n"),
-        lambda note: note.replace("\N{EM DASH}", "-"),
-        lambda note: note.rstrip("\n"),
-        lambda note: note + "\n",
-        lambda note: note.replace("rekor", "other"),
-        lambda note: note.split("\n\n")[0] + "\n\n",
-        lambda note: note.split("\n\n")[0] + "\n\n\N{EM DASH} rekor.private.test AAAA\n",
-        lambda note: note.split("\n\n")[0] + "\n\n\N{EM DASH} rekor.private.test A=A\n",
-        lambda note: "x" * 100_000,
-        lambda note: "x\n" * 100_000,
-    ],
-)
-def test_a_checkpoint_of_another_form_or_content_is_none(edit: Any) -> None:
-    document = entry()
-    checkpoint = document["inclusionProof"]["checkpoint"]
-    checkpoint["envelope"] = edit(checkpoint["envelope"])
-    refused(document, Reason.LOG_CHECKPOINT_INVALID)
-
-
-def test_a_checkpoint_may_have_witnesses_and_lines_of_its_own() -> None:
+def test_a15_a_checkpoint_is_that_of_the_very_tree() -> None:
+    """A genuine one of another root, or of another size, or none, is not enough."""
     document = entry()
     proof = document["inclusionProof"]
-    note = f"some host - 77\n{proof['treeSize']}\n{proof['rootHash']}\nTimestamp: 1689177396617352539\n"
-    signature = b64(LOG.key.key_id[:4] + LOG.key.sign(note.encode()))
-    witness = b64(b"abcd" + SigningKey.generate().sign(note.encode()))
-    proof["checkpoint"]["envelope"] = (
-        f"{note}\n\N{EM DASH} witness.example {witness}\n\N{EM DASH} some.host {signature}\n"
-    )
-    assert verify(document).proof is LogProof.INCLUSION
-    proof["checkpoint"]["envelope"] = f"{note}\n\N{EM DASH} witness.example {witness}\n"
+    root, size = base64.b64decode(proof["rootHash"]), int(proof["treeSize"])
+    for checkpoint in (LOG.checkpoint(bytes(32), size), LOG.checkpoint(root, size + 1), LOG.checkpoint(root, 0), ""):
+        proof["checkpoint"]["envelope"] = checkpoint
+        refused(document, Reason.LOG_CHECKPOINT_INVALID)
+    del proof["checkpoint"]
     refused(document, Reason.LOG_CHECKPOINT_INVALID)
+
+
+def test_a15_a_root_hash_counts_for_nothing_unsigned() -> None:
+    document, mine = entry(), TransparencyLog()
+    body = base64.b64decode(document["canonicalizedBody"])
+    mine.bodies = [body]
+    document["inclusionProof"] = mine.inclusion_proof(0)
+    refused(document, Reason.LOG_CHECKPOINT_INVALID)
+
+
+def test_an_entry_of_rekor_v2_has_a_place_and_no_time() -> None:
+    document = v2_entry()
+    document["integratedTime"] = str(int(SIGNING_TIME.timestamp()))  # nobody's word
+    logged = verify(document, keys(V2))
+    assert (logged.proof, logged.at, logged.promised) == (LogProof.INCLUSION, None, None)
+    assert logged.index == int(document["logIndex"])
+    assert logged.log == keys(V2)[V2.log_id]
+
+
+@pytest.mark.parametrize("place", ["logIndex", "inclusionProof"])
+def test_a5_the_place_of_an_entry_is_that_of_its_proof(place: str) -> None:
+    """Where a log is one tree: the index that people look an entry up by is proven with it."""
+    document = v2_entry()
+    v2_entry()
+    if place == "logIndex":
+        document["logIndex"] = str(int(document["logIndex"]) + 1)
+    else:
+        document["inclusionProof"] = V2.inclusion_proof(len(V2.bodies) - 1, SIGNING_TIME)
+    refused(document, Reason.LOG_PROOF_INVALID, keys(V2))
+
+
+def test_a_place_in_one_of_several_trees_is_none_in_the_log() -> None:
+    """Rekor v1 has trees before this one: only its promise says which place in the log an entry has."""
+    document = entry()
+    assert verify(document).index == int(document["logIndex"])
+    del document["inclusionPromise"]
+    document["logIndex"] = "1"
+    assert verify(document).index is None
+
+
+def test_the_first_entry_of_a_log_is_proven_without_a_hash() -> None:
+    """protojson leaves index 0, tree place 0 and the empty list out."""
+    for log in (TransparencyLog(fresh=True), RekorV2Log(fresh=True)):
+        body = {"kind": "dsse", "apiVersion": "0.0.1", "spec": {}}
+        document = without_defaults(log.append(body, SIGNING_TIME))
+        assert "logIndex" not in document
+        assert verify(document, keys(log)).index == 0
+
+
+@pytest.mark.parametrize("field", ["logIndex", "integratedTime"])
+@pytest.mark.parametrize("proven", [True, False])
+def test_a3_index_and_time_are_the_promises(field: str, proven: bool) -> None:
+    """Both are refused, not ignored, where they were changed; also beside a proof that holds."""
+    document = entry()
+    if not proven:
+        del document["inclusionProof"]
+    document[field] = str(int(document[field]) - 1)
+    refused(document, Reason.LOG_PROMISE_INVALID)
+
+
+def test_a2_a_promise_of_somebody_else_is_none() -> None:
+    document, foreign = entry(), TransparencyLog()
+    body, index = base64.b64decode(document["canonicalizedBody"]), int(document["logIndex"])
+    seconds = int(document["integratedTime"])
+    # One by another log's key, under this log's name; one over another entry; one over nothing that there is.
+    forged = TransparencyLog(key=foreign.key)
+    for promise in (
+        forged.promise(body, index, seconds),
+        LOG.promise(body + b" ", index, seconds),
+        LOG.promise(body, index + 1, seconds),
+        LOG.promise(body, index, seconds + 1),
+        b"x",
+    ):
+        document["inclusionPromise"]["signedEntryTimestamp"] = b64(promise)
+        refused(document, Reason.LOG_PROMISE_INVALID)
+        without = {key: value for key, value in document.items() if key != "inclusionProof"}
+        refused(without, Reason.LOG_PROMISE_INVALID)
+
+
+@pytest.mark.parametrize(("ahead", "fine"), [(-1, True), (0, True), (1, False), (5, False), (3600, False)])
+def test_a5_a_log_does_not_take_things_in_the_future(ahead: int, fine: bool) -> None:
+    document = LOG.append({"kind": "dsse", "apiVersion": "0.0.1"}, NOW + timedelta(seconds=ahead))
+    if fine:
+        assert verify(document).at == NOW + timedelta(seconds=ahead)
+    else:
+        refused(document, Reason.SIGNED_IN_THE_FUTURE)
+
+
+def test_a6_a_log_is_its_key() -> None:
+    """Under whatever id the root names it: two entries of one key are of one log."""
+    document = entry()
+    log = keys()[LOG.log_id]
+    assert verify(document).log.key.fingerprint == LOG.key.fingerprint
+    again = replace(log, log_id=b"another id")
+    renamed = {**document, "logId": {"keyId": b64(b"another id")}}
+    del renamed["inclusionPromise"]
+    with pytest.raises(Rejected):  # its checkpoints have not that id
+        verify(renamed, {b"another id": again})
+    logged = verify(renamed, {b"another id": replace(again, checkpoint_id=LOG.log_id)})
+    assert logged.log.key.fingerprint == LOG.key.fingerprint
+
+
+def test_a16_keys_come_from_the_root_alone() -> None:
+    for log in (TransparencyLog(), RekorV2Log()):
+        refused(log.append({"kind": "dsse", "apiVersion": "0.0.1"}, SIGNING_TIME), Reason.LOG_CHECKPOINT_INVALID)
+
+
+def test_a20_the_window_of_a_log_is_for_the_engine_to_ask() -> None:
+    """What comes back names the log with its window, so that it can be asked for at every verified time."""
+    window = Window(start=NOW, end=NOW)
+    assert verify(entry(), keys(window=window)).log.window == window
 
 
 @pytest.mark.parametrize("algorithm", ["ecdsa-p384", "rsa-2048", "ed25519"])
@@ -202,7 +296,10 @@ def test_both_forms_of_an_entry_say_the_same() -> None:
     document = entry()
     annotation = parse_annotation(json.dumps(promise_of(document)))
     assert annotation == replace(parse_entry(document), proof=None)
-    assert transparency_log.verify(annotation, keys(), NOW).proof is LogProof.PROMISE
+    logged = transparency_log.verify(annotation, keys(), NOW)
+    assert logged.proof is LogProof.PROMISE
+    leaf = merkle.leaf_hash(annotation.body)
+    assert logged.promised == LoggedEntry(log=LOG.key.fingerprint, index=annotation.index, leaf=leaf)
 
 
 JUNK = [None, 7, -1, "x", "-1", "01", "9" * 19, 1.5, True, [], {}, [1], {"a": 1}]
@@ -246,3 +343,15 @@ def test_junk_in_an_entry_proves_nothing(place: tuple[Any, ...], junk: object) -
     )
     assert logged.at in (None, good.at)
     assert logged.index in (None, good.index)
+
+
+def test_the_recorded_entry_of_the_public_log_verifies(corpus: Path) -> None:
+    """With the origin that the public good instance really writes."""
+    document = json.loads((corpus / "signature.bundle.json").read_bytes())["verificationMaterial"]["tlogEntries"][0]
+    root = TrustedRootFile.public_good()
+    logged = transparency_log.verify(parse_entry(document), root.logs, NOW)
+    assert (logged.proof, logged.index) == (LogProof.INCLUSION, int(document["logIndex"]))
+    assert logged.log.base_url == "https://rekor.sigstore.dev"
+    checkpoint = document["inclusionProof"]["checkpoint"]
+    checkpoint["envelope"] = checkpoint["envelope"].replace(" - 1193050959916656506", " - 1193050959916656507")
+    refused(document, Reason.LOG_CHECKPOINT_INVALID, root.logs)

@@ -11,10 +11,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from sealgate.adapters.signatures import second_opinion
 from sealgate.adapters.signatures.trusted_roots import TrustedRootFile, Window
 from sealgate.adapters.signatures.verifier import SigstoreVerifier
 from sealgate.errors import ConfigurationInvalid
-from sealgate.testing.sigstore import PrivateSigstore
+from sealgate.testing.sigstore import PrivateSigstore, RekorV2Log
 from sealgate.testing.sigstore.encoding import JsonObject
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -32,7 +33,8 @@ def test_a_root_is_read_from_a_file(private_sigstore: PrivateSigstore, tmp_path:
     (authority,) = root.authorities
     assert authority.certificates == private_sigstore.authority.chain
     assert authority.window == Window(start=private_sigstore.start, end=None)
-    assert SigstoreVerifier(root).trusted_roots_digest == root.digest
+    (timestamps,) = root.timestamp_authorities
+    assert timestamps.certificates == private_sigstore.timestamp_authority.chain
 
 
 def test_the_public_good_root_ships_with_sigstore_python() -> None:
@@ -40,8 +42,9 @@ def test_the_public_good_root_ships_with_sigstore_python() -> None:
     assert root.name == "public-good"
     rekor = bytes.fromhex("c0d23d6ad406973f9559f3ba2d1ca01f84147d8ffc5b8445c224f98b9591801d")
     assert root.logs[rekor].key.algorithm == "ecdsa-p256"
-    assert len(root.ct_logs) == len(root.authorities) == 2
-    SigstoreVerifier(root)
+    assert len(root.logs) == len(root.ct_logs) == len(root.authorities) == 2
+    assert len(root.timestamp_authorities) == 1
+    SigstoreVerifier({"default": root})
 
 
 def test_what_cannot_be_read_is_a_problem_of_the_settings(tmp_path: Path) -> None:
@@ -63,9 +66,8 @@ def validity(root: JsonObject) -> JsonObject:
 @pytest.mark.parametrize(
     "edit",
     [
-        lambda root: root.pop("tlogs"),
-        lambda root: root.pop("certificateAuthorities"),
-        lambda root: root.update(tlogs=[]),
+        lambda root: root.update(mediaType="application/vnd.dev.sigstore.trustedroot.v0.3+json"),
+        lambda root: root.update(mediaType=""),
         lambda root: root.update(tlogs={}),
         lambda root: root.update(tlogs=[7]),
         lambda root: root.update(Tlogs=[]),
@@ -80,6 +82,17 @@ def validity(root: JsonObject) -> JsonObject:
         lambda root: root["certificateAuthorities"][0].pop("validFor"),
         lambda root: root["certificateAuthorities"][0]["certChain"]["certificates"][0].update(rawBytes="AAAA"),
         lambda root: root["certificateAuthorities"][0].pop("certChain"),
+        lambda root: root["certificateAuthorities"][0]["certChain"].update(certificates=[]),
+        lambda root: root["certificateAuthorities"].append(root["certificateAuthorities"][0]),
+        lambda root: root["timestampAuthorities"].append(root["timestampAuthorities"][0]),
+        lambda root: root["timestampAuthorities"][0].pop("validFor"),
+        lambda root: root["timestampAuthorities"][0]["validFor"].pop("start"),
+        lambda root: root["tlogs"][0]["logId"].update(keyId="AAAA"),
+        lambda root: root["tlogs"][0]["logId"].update(keyId=root["ctlogs"][0]["logId"]["keyId"]),
+        lambda root: root["ctlogs"][0]["logId"].update(keyId=root["tlogs"][0]["logId"]["keyId"]),
+        lambda root: root["tlogs"][0].update(checkpointKeyId={"keyId": "%"}),
+        lambda root: root["tlogs"][0].update(baseUrl="file:///rekor"),
+        lambda root: validity(root).update(end="2020-01-01T00:00:00Z"),
         lambda root: validity(root).pop("start"),
         lambda root: validity(root).update(start=""),
         lambda root: validity(root).update(start="yesterday"),
@@ -101,17 +114,55 @@ def test_what_is_no_root_is_refused(raw: bytes) -> None:
         TrustedRootFile.parse(raw, "mine")
 
 
-def test_what_sigstore_python_does_not_accept_is_refused_at_once(private_sigstore: PrivateSigstore) -> None:
-    raw = edited(private_sigstore, lambda root: root.update(mediaType="application/json"))
-    root = TrustedRootFile.parse(raw, "mine")
+def test_a6_one_key_is_one_log_whatever_it_is_called(private_sigstore: PrivateSigstore) -> None:
+    """An Ed25519 log's id is made of its name too, so one key could have any number of them."""
+
+    def twice(root: JsonObject) -> None:
+        other = json.loads(json.dumps(root["tlogs"][0]))
+        other["logId"]["keyId"] = base64.b64encode(bytes(32)).decode()
+        root["tlogs"].append(other)
+
+    world = private_sigstore.with_parts(log=RekorV2Log())
+    assert len(TrustedRootFile.parse(world.trusted_root_json(), "mine").logs) == 1
+    with pytest.raises(ConfigurationInvalid, match="twice"):
+        TrustedRootFile.parse(edited(world, twice), "mine")
+
+
+@pytest.mark.parametrize(
+    "left", [{"tlogs"}, {"timestampAuthorities"}, {"certificateAuthorities"}, {"tlogs", "timestampAuthorities"}]
+)
+def test_a_root_names_somebody(private_sigstore: PrivateSigstore, left: set[str]) -> None:
+    """A private log for managed keys needs no certificate authority beside it."""
+
+    def leave(root: JsonObject) -> None:
+        for name in {"tlogs", "ctlogs", "certificateAuthorities", "timestampAuthorities"} - left:
+            root[name] = None
+
+    SigstoreVerifier({"default": TrustedRootFile.parse(edited(private_sigstore, leave), "mine")})
+    left = set()
+    with pytest.raises(ConfigurationInvalid, match="names no log and no authority"):
+        TrustedRootFile.parse(edited(private_sigstore, leave), "mine")
+
+
+def test_a20_a_root_whose_every_log_has_an_unusable_key_is_refused(private_sigstore: PrivateSigstore) -> None:
+    raw = edited(private_sigstore, lambda root: root["ctlogs"][0]["publicKey"].update(rawBytes="AAAA"))
+    with pytest.raises(ConfigurationInvalid, match="ctlogs has no key"):
+        TrustedRootFile.parse(raw, "mine")
+
+
+def test_what_sigstore_python_does_not_accept_is_refused_at_once(
+    private_sigstore: PrivateSigstore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = TrustedRootFile.parse(private_sigstore.trusted_root_json(), "mine")
+    monkeypatch.setattr(second_opinion.protojson, "trust_config_of", lambda _: "{}")
     with pytest.raises(ConfigurationInvalid, match=r"^trusted root mine: sigstore-python"):
-        SigstoreVerifier(root)
+        SigstoreVerifier({"default": root})
 
 
 def test_a_root_may_have_no_ct_log_and_then_vouches_for_no_certificate(private_sigstore: PrivateSigstore) -> None:
     root = TrustedRootFile.parse(edited(private_sigstore, lambda root: root.pop("ctlogs")), "mine")
     assert root.ct_logs == {}
-    SigstoreVerifier(root)
+    SigstoreVerifier({"default": root})
 
 
 def test_a_log_with_a_key_that_is_not_accepted_is_passed_over(private_sigstore: PrivateSigstore) -> None:

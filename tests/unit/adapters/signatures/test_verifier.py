@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sealgate.adapters.signatures import key_bundle, keyless_bundle, simple_signing, verifier
+from sealgate.adapters.signatures import engine, proofs, second_opinion, signing_key, subject, verifier
 from sealgate.adapters.signatures.trusted_roots import TrustedRootFile
 from sealgate.adapters.signatures.verifier import SigstoreVerifier
 from sealgate.evidence.keys import PublicKey
@@ -36,22 +36,29 @@ from sealgate.testing.sigstore.signing import LOG_ENTRY
 # One world for every example: making another for each would be all that these tests do.
 WORLD = PrivateSigstore(now=SIGNING_TIME)
 NOW = SIGNING_TIME + timedelta(days=1)
-SUBJECT = Digest.of(b"a manifest")
+MANIFEST = b"a manifest"
+SUBJECT = Digest.of(MANIFEST)
 SOURCE = Source(Digest.of(b"a carrier"), 3)
 KEY = SigningKey.generate()
 SIGNER = WORLD.keyless(identity="dev@example.com", issuer="https://accounts.example.com")
 KEYS = (PublicKey(fingerprint=KEY.fingerprint, spki=KEY.spki, algorithm=KEY.algorithm),)
-VERIFIER: SignatureVerifier = SigstoreVerifier(TrustedRootFile.parse(WORLD.trusted_root_json(), "private"))
+VERIFIER: SignatureVerifier = SigstoreVerifier({"default": TrustedRootFile.parse(WORLD.trusted_root_json(), "private")})
 BUNDLES = {
     "key": WORLD.bundle(SUBJECT, KEY),
     "keyless": WORLD.bundle(SUBJECT, SIGNER),
     "keyless, timestamped": WORLD.bundle(SUBJECT, SIGNER, timestamped=True),
+    "message": WORLD.message_bundle(MANIFEST, KEY),
+    "message, keyless, timestamped": WORLD.message_bundle(MANIFEST, SIGNER, timestamped=True),
 }
 SIMPLE = WORLD.simple_signature(SUBJECT, KEY)
+SIMPLE_KEYLESS = WORLD.simple_signature(SUBJECT, SIGNER, timestamped=True)
 CANDIDATES: dict[str, Candidate] = {
     **{name: Bundle(source=SOURCE, subject=SUBJECT, raw=compact_json(document)) for name, document in BUNDLES.items()},
     "simple": SimpleSigning(
         source=SOURCE, subject=SUBJECT, payload=SIMPLE.payload, annotations=dict(SIMPLE.annotations)
+    ),
+    "simple, keyless": SimpleSigning(
+        source=SOURCE, subject=SUBJECT, payload=SIMPLE_KEYLESS.payload, annotations=dict(SIMPLE_KEYLESS.annotations)
     ),
 }
 STRENGTH = [LogProof.NONE, LogProof.PROMISE, LogProof.INCLUSION]
@@ -86,14 +93,15 @@ def test_the_good_ones_are_good(name: str) -> None:
 
 
 def test_it_says_which_rules_and_libraries_judged() -> None:
-    assert VERIFIER.version.startswith("1 sigstore-4.")
+    assert VERIFIER.version.startswith("2 sigstore-4.")
     assert "cryptography-" in VERIFIER.version
+    assert "rfc3161-client-" in VERIFIER.version
 
 
 def test_reading_its_modules_loads_no_sigstore() -> None:
     """It takes more than half a second, and commands that verify nothing import them too."""
     program = (
-        "import sys; import sealgate.adapters.signatures.verifier, sealgate.adapters.signatures.key_bundle; "
+        "import sys; import sealgate.adapters.signatures.verifier; "
         "assert not {'sigstore', 'requests', 'tuf'} & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
@@ -173,25 +181,33 @@ class Panic(BaseException):
 @pytest.mark.parametrize(
     ("name", "module", "call"),
     [
-        ("simple", simple_signing, "parse_simple_signing"),
-        ("simple", simple_signing, "signer_of"),
-        ("simple", simple_signing.transparency_log, "verify"),
-        ("simple", simple_signing.log_body, "check_hashedrekord"),
+        ("simple", verifier, "open_simple_signing"),
+        ("simple", subject, "parse_simple_signing"),
+        ("simple", signing_key, "verifies"),
+        ("simple", proofs.transparency_log, "verify"),
+        ("simple", proofs.log_body, "check"),
         ("key", verifier, "open_bundle"),
-        ("key", key_bundle, "check_statement"),
-        ("key", key_bundle, "signer_of"),
-        ("key", key_bundle.transparency_log, "verify"),
-        ("key", key_bundle.log_body, "check_dsse"),
-        ("keyless", keyless_bundle, "check_statement"),
-        ("keyless", keyless_bundle.certificate, "load"),
-        ("keyless", keyless_bundle, "verifies"),
-        ("keyless", keyless_bundle.transparency_log, "verify"),
-        ("keyless", keyless_bundle.log_body, "check_dsse"),
-        ("keyless", keyless_bundle.certificate, "check_purpose"),
-        ("keyless", keyless_bundle, "check_sct"),
-        ("keyless", keyless_bundle.SigstoreBundle, "from_json"),
-        ("keyless", keyless_bundle.Verifier, "verify_dsse"),
-        ("keyless", keyless_bundle.certificate, "signer_of"),
+        ("key", subject, "parse_statement"),
+        ("key", engine.signing_key, "signer_of"),
+        ("key", proofs.transparency_log, "verify"),
+        ("key", proofs.log_body, "check"),
+        ("message", signing_key, "verifies_digest"),
+        ("simple, keyless", proofs.timestamp, "verify"),
+        ("simple, keyless", engine, "check_scts"),
+        ("keyless", engine.subject, "check"),
+        ("keyless", engine.certificate, "load"),
+        ("keyless", engine.signing_key, "check"),
+        ("keyless", engine.certificate_chain, "issued"),
+        ("keyless", engine.certificate_chain, "path"),
+        ("keyless", engine.proofs, "verified"),
+        ("keyless", engine.certificate, "check_purpose"),
+        ("keyless", engine.certificate, "signer_of"),
+        ("keyless", engine, "check_scts"),
+        ("keyless", second_opinion.protojson, "bundle_of"),
+        ("keyless", second_opinion.Bundle, "from_json"),
+        ("keyless", second_opinion.Verifier, "verify_dsse"),
+        ("message, keyless, timestamped", second_opinion.Verifier, "verify_artifact"),
+        ("message, keyless, timestamped", proofs.timestamp, "decode_timestamp_response"),
     ],
 )
 def test_a31_whatever_a_step_ends_in_is_no_success(

@@ -157,6 +157,21 @@ async def test_forgetting_denials_leaves_admissions_and_other_digests(
     assert await store.decision(admitted) is not None
 
 
+async def test_b21_every_decision_of_a_repository_is_forgotten_and_no_other(
+    store: Store, key: DecisionKey, decided: Decided
+) -> None:
+    elsewhere, other_digest = replace(key, repository=OTHER), replace(key, digest=FIRST)
+    await store.save_decision(key, decided(Outcome.ADMIT))
+    await store.save_decision(other_digest, decided(Outcome.DENY, digest=FIRST))
+    await store.save_decision(elsewhere, decided(Outcome.ADMIT))
+    await record(store, SECOND, key.repository)
+    await store.forget_decisions(key.repository)
+    assert await store.decision(key) is None
+    assert await store.decision(other_digest) is None
+    assert await store.decision(elsewhere) is not None
+    assert await store.is_manifest(key.repository, SECOND)
+
+
 async def test_a_doubt_is_not_kept(store: Store, key: DecisionKey, decided: Decided) -> None:
     with pytest.raises(ValueError, match="undetermined"):
         await store.save_decision(key, decided(Outcome.UNDETERMINED))

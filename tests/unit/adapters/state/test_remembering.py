@@ -69,6 +69,11 @@ class Disk(MemoryStore):
         await self._way()
         return found
 
+    async def forget_decisions(self, repository: Repository) -> None:
+        if self.broken:
+            raise StateUnavailable("broken")
+        await super().forget_decisions(repository)
+
     async def save_decision(self, key: DecisionKey, decision: Decision) -> None:
         if self.broken:
             raise StateUnavailable("broken")
@@ -154,3 +159,27 @@ async def test_a_denial_that_is_forgotten_while_it_is_read_does_not_come_to_stay
     disk.delivered.set()
     await asking
     assert await front.decision(key) is None
+
+
+async def test_b21_an_admission_that_is_forgotten_while_it_is_read_does_not_come_to_stay(
+    front: RememberingStore, disk: Disk, key: DecisionKey, decided: Decided
+) -> None:
+    await disk.save_decision(key, decided())
+    disk.delivered.clear()
+    asking = asyncio.create_task(front.decision(key))
+    await disk.answered.wait()
+    await front.forget_decisions(key.repository)
+    disk.delivered.set()
+    await asking
+    assert await front.decision(key) is None
+
+
+async def test_b21_what_the_disk_does_not_forget_is_not_remembered_either(
+    front: RememberingStore, disk: Disk, key: DecisionKey, decided: Decided
+) -> None:
+    await front.save_decision(key, decided())
+    disk.broken = True
+    with pytest.raises(StateUnavailable):
+        await front.forget_decisions(key.repository)
+    with pytest.raises(StateUnavailable):
+        await front.decision(key)

@@ -257,9 +257,10 @@ class TestUnavailable:
             lambda store, key, _: store.decision(key),
             lambda store, key, decision: store.save_decision(key, decision),
             lambda store, *_: store.forget_denials(APP, MANIFEST),
+            lambda store, *_: store.forget_decisions(APP),
             lambda store, *_: store.secret(),
         ],
-        ids=["record", "is_manifest", "blob", "child", "decision", "save", "forget", "secret"],
+        ids=["record", "is_manifest", "blob", "child", "decision", "save", "forget", "forget all", "secret"],
     )
     async def test_tables_that_are_gone(
         self, sqlite: SqliteStore, path: Path, key: DecisionKey, decided: Decided, call: Callable[..., object]
