@@ -8,10 +8,10 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check clients oracle mutants bench lock clean
+.PHONY: help setup demo test check clients conformance oracle mutants bench lock clean
 
 help: ## list the targets
-	@awk -F ': |## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$3}' $(MAKEFILE_LIST)
+	@awk -F ': |## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$3}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv from the hashed lock; done again only when the lock or pyproject.toml changed
 
@@ -39,6 +39,9 @@ check: setup ## format, lint, types, and which package may import which
 clients: setup ## the gate with real clients in front of a real registry; installs them (as root, with apt and Go)
 	$(BIN)/python tests/clients/install.py
 	$(BIN)/python -m pytest tests/clients $(ARGS)
+
+conformance: setup ## the OCI conformance suite, directly and through the gate, check for check (ARGS=olareg runs one)
+	$(BIN)/python tests/conformance/run.py $(ARGS)
 
 oracle: setup ## another implementation of Sigstore judges what sealgate.testing signs (needs npm)
 	cd tests/oracle && npm ci --ignore-scripts
