@@ -13,16 +13,16 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent.parent / "clients"))
 
+from attempts import Attempt, Case
 from harness.programs import find
 from other_verifiers import HERE, Cosign, SigstoreJs
-from sigstore_cases import Attempt, Case
 
 from sealgate.testing.sigstore import PrivateSigstore
 
 
 @pytest.fixture
 def attempt(case: Case, private_sigstore: PrivateSigstore) -> Attempt:
-    return case.build(private_sigstore)
+    return case.attempt(private_sigstore)
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +40,7 @@ def cosign(request: pytest.FixtureRequest, tmp_path: Path) -> Cosign:
     program = find(request.param)
     if program is None:
         missing(f"{request.param} (`make clients` installs it)")
-    return Cosign(program, tmp_path)
+    return Cosign(request.param, program, tmp_path)
 
 
 def missing(what: str) -> None:

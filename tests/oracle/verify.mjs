@@ -1,6 +1,7 @@
 // Judges one bundle with @sigstore/verify.
 //
-// Reads from standard input {bundle, trustedRoot, publicKey, identity, issuer, logged}:
+// Reads from standard input {bundle, artifact, trustedRoot, publicKey, identity, issuer, logged}:
+//   artifact    in base64, what a message signature is to be over
 //   publicKey   SubjectPublicKeyInfo of the one trusted key, DER in base64; null for keyless
 //   identity    the certificate's one accepted name, literally; with issuer, for keyless
 //   logged      whether an entry of the transparency log, and the time it proves, is demanded
@@ -27,7 +28,7 @@ function policy() {
 
 function verdict() {
   try {
-    const entity = toSignedEntity(bundleFromJSON(asked.bundle));
+    const entity = toSignedEntity(bundleFromJSON(asked.bundle), Buffer.from(asked.artifact, "base64"));
     if ((entity.key.$case === "public-key") !== (asked.publicKey !== null)) throw new Error("another kind of signer");
     const material = toTrustMaterial(TrustedRoot.fromJSON(asked.trustedRoot), keys());
     const threshold = asked.logged ? 1 : 0;
