@@ -14,6 +14,7 @@ from harness import servers
 from harness.clients import Client, Crane, Ctr, Docker, Helm, Kubelet, Oras, Podman, Skopeo
 from harness.cosign import Cosign, KeyPair, generate
 from harness.images import TAG, Image, multi_platform, single
+from harness.keyless import Keyless, serving_keyless
 from harness.process import Shell
 from harness.programs import find
 from harness.servers import Server
@@ -107,14 +108,14 @@ def start_gate(tmp_path_factory: pytest.TempPathFactory, release_key: KeyPair) -
     """Start a gate before a registry with policies of the test's own: `start_gate(upstream, {"a.yaml": "..."})`."""
     with ExitStack() as running:
 
-        def start(upstream: Server, policies: dict[str, str]) -> Server:
+        def start(upstream: Server, policies: dict[str, str], *flags: str) -> Server:
             home = tmp_path_factory.mktemp("gate")
             folder = home / "policies"
             folder.mkdir()
             (folder / "release.pub").write_bytes(release_key.public.read_bytes())
             for name, text in policies.items():
                 (folder / name).write_text(text)
-            return running.enter_context(servers.gate(home, upstream, folder))
+            return running.enter_context(servers.gate(home, upstream, folder, *flags))
 
         yield start
 
@@ -129,6 +130,13 @@ def policies() -> dict[str, str]:
 def gate(start_gate: Callable[..., Server], registry: Server, policies: dict[str, str]) -> Server:
     """The gate before `registry`, with `policies`."""
     return start_gate(registry, policies)
+
+
+@pytest.fixture(scope="session")
+def keyless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keyless]:
+    """A private Sigstore that is served, and the cosigns that sign with it."""
+    with serving_keyless(tmp_path_factory.mktemp("keyless")) as served:
+        yield served
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -85,7 +86,7 @@ class Shell:
 
 
 @contextlib.contextmanager
-def serving(command: list[str], home: Path, ready: Callable[[], bool]) -> Iterator[Path]:
+def serving(command: list[str], home: Path, ready: Callable[[], bool], **environment: str) -> Iterator[Path]:
     """Keep a server running while the block runs; gives the file that holds what it printed.
 
     Raises:
@@ -96,7 +97,7 @@ def serving(command: list[str], home: Path, ready: Callable[[], bool]) -> Iterat
         process = subprocess.Popen(
             command,
             cwd=home,
-            env=Shell(home).environment(),
+            env=Shell(home).environment(**environment),
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
@@ -126,9 +127,10 @@ def free_port() -> int:
         return port
 
 
-def answers(host: str) -> bool:
-    """Whether a registry is there: any status will do."""
-    connection = http.client.HTTPConnection(host, timeout=5)
+def answers(host: str, context: ssl.SSLContext | None = None) -> bool:
+    """Whether a registry is there, which speaks TLS where a context is given: any status will do."""
+    plain = http.client.HTTPConnection(host, timeout=5)
+    connection = http.client.HTTPSConnection(host, timeout=5, context=context) if context else plain
     try:
         connection.request("GET", "/v2/")
         connection.getresponse().read()

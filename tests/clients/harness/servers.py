@@ -1,14 +1,20 @@
 """The servers: Debian's registry, dockerd, containerd with the kubelet's interface, and the gate itself."""
 
+import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
-from harness.process import Shell, answers, free_port, serving
+from harness.process import START_SECONDS, Shell, answers, free_port, serving
 from harness.programs import need
+from sealgate.testing.registry import MemoryRegistry, TokenServer
+
+T = TypeVar("T")
 
 USER = "alice"
 PASSWORD = "open sesame"
@@ -30,14 +36,18 @@ class Server:
 
 
 @contextlib.contextmanager
-def registry(home: Path, *, password: bool = False) -> Iterator[Server]:
-    """Debian's docker-registry, on disk; with a password it asks everybody for `USER` and `PASSWORD`."""
+def registry(home: Path, *, password: bool = False, tls: tuple[Path, Path] | None = None) -> Iterator[Server]:
+    """Debian's docker-registry, on disk; with a password it asks everybody for `USER` and `PASSWORD`.
+
+    `tls` is its certificate and the key for it.
+    """
     host = f"127.0.0.1:{free_port()}"
+    certificate = {"certificate": str(tls[0]), "key": str(tls[1])} if tls else {}
     config: dict[str, object] = {
         "version": "0.1",
         "log": {"level": "error", "accesslog": {"disabled": True}},
         "storage": {"filesystem": {"rootdirectory": str(home / "data")}},
-        "http": {"addr": host},
+        "http": {"addr": host, "tls": certificate},
     }
     if password:
         (home / "htpasswd").write_text(_HTPASSWD)
@@ -48,27 +58,67 @@ def registry(home: Path, *, password: bool = False) -> Iterator[Server]:
         yield Server(host, log)
 
 
+@dataclass(frozen=True, slots=True)
+class TokenRegistry:
+    """A registry that believes a token server; `tokens` is the token server's host."""
+
+    registry: Server
+    tokens: str
+
+
 @contextlib.contextmanager
-def gate(home: Path, upstream: Server, policies: Path) -> Iterator[Server]:
+def token_registry(home: Path) -> Iterator[TokenRegistry]:
+    """The in-memory registry with a token server as Docker's, for `USER` and `PASSWORD`, in a thread of their own."""
+    loop, stack = asyncio.new_event_loop(), contextlib.AsyncExitStack()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    def wait_for(what: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(what, loop).result(START_SECONDS)
+
+    try:
+        tokens = wait_for(stack.enter_async_context(TokenServer({USER: PASSWORD})))
+        made = wait_for(stack.enter_async_context(MemoryRegistry(tokens=tokens)))
+        yield TokenRegistry(Server(made.host, home / "none.log"), tokens.host)
+    finally:
+        wait_for(stack.aclose())
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+@contextlib.contextmanager
+def gate(home: Path, upstream: Server, policies: Path, *flags: str) -> Iterator[Server]:
     """`sealgate serve` as a person starts it, from the environment that the tests run in."""
     host = f"127.0.0.1:{free_port()}"
     command = [str(Path(sys.executable).with_name("sealgate")), "serve"]
-    command += ["--upstream", upstream.url, "--policies", str(policies), "--listen", host]
+    command += ["--upstream", upstream.url, "--policies", str(policies), "--listen", host, *flags]
     with serving(command, home, lambda: answers(host)) as log:
         yield Server(host, log)
 
 
 @contextlib.contextmanager
-def dockerd(home: Path) -> Iterator[str]:
+def gate_of(home: Path, settings: Mapping[str, object]) -> Iterator[Server]:
+    """`sealgate serve` with a settings file, whose relative paths are in its home."""
+    host = f"127.0.0.1:{free_port()}"
+    file = home / "sealgate.yaml"
+    file.write_text(json.dumps({"listen": host, **settings}))  # JSON is YAML
+    command = [str(Path(sys.executable).with_name("sealgate")), "serve", "--settings", str(file)]
+    with serving(command, home, lambda: answers(host)) as log:
+        yield Server(host, log)
+
+
+@contextlib.contextmanager
+def dockerd(home: Path, configuration: str = "{}", **environment: str) -> Iterator[str]:
     """Debian's Docker daemon, which touches nothing of the machine's network; gives its address."""
     address = f"unix://{home}/docker.sock"
-    (home / "daemon.json").write_text("{}")  # and not the machine's own
+    (home / "daemon.json").write_text(configuration)  # and not the machine's own
     command = [need("dockerd"), "--host", address, "--storage-driver", "vfs", "--bridge=none"]
     command += ["--iptables=false", "--ip6tables=false", "--ip-masq=false"]
     command += ["--data-root", str(home / "data"), "--exec-root", str(home / "exec")]
     command += ["--pidfile", str(home / "docker.pid"), "--config-file", str(home / "daemon.json")]
     docker = [need("docker"), "--host", address, "version"]
-    with serving(command, home, lambda: Shell(home).run(*docker).ok):
+    with serving(command, home, lambda: Shell(home).run(*docker).ok, **environment):
         yield address
 
 
