@@ -21,6 +21,7 @@ import machine
 import manifests
 import memory
 import servers
+import verify
 from harness.programs import find
 from rich.console import Console
 from rich.table import Table
@@ -63,6 +64,7 @@ def _measured(folder: Path, progress: Console) -> Iterator[Row]:
         with servers.gate(home("gate"), registry, world.policies, world.trusted_root) as gate:
             yield from manifests.measure(world, gate, registry, nginx)
             yield from cold.measure(world, home("cosign"), gate, registry)
+            yield from verify.measure(world, home("verify"), gate, registry)
             yield from blobs.measure(world, gate, registry, nginx, stock)
         fresh_nginx = running.enter_context(servers.nginx(home("fresh-nginx"), registry, tuned=True))
         fresh = running.enter_context(servers.gate(home("fresh-gate"), registry, world.policies, world.trusted_root))

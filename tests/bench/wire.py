@@ -39,10 +39,11 @@ class Client:
         self._connection = http.client.HTTPConnection(server.host, timeout=_SECONDS, blocksize=PIECE_BYTES)
         self._buffer = memoryview(bytearray(PIECE_BYTES))
 
-    def manifest(self, repository: str, reference: str) -> Got:
-        """Pull a manifest."""
+    def manifest(self, repository: str, reference: str, status: int = 200) -> Got:
+        """Pull a manifest, or be refused it with the status that must be."""
         started = time.perf_counter()
-        with self._ask("GET", f"/v2/{repository}/manifests/{reference}", 200, headers={"Accept": ACCEPT}) as answer:
+        path, headers = f"/v2/{repository}/manifests/{reference}", {"Accept": ACCEPT}
+        with self._ask("GET", path, status, headers=headers) as answer:
             raw = answer.read()
         return Got(time.perf_counter() - started, len(raw))
 

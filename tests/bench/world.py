@@ -24,12 +24,15 @@ from sealgate.testing.sigstore import (
 
 TAG = "1.0.0"
 SMALL, LARGE, LAYERS, KEYED, KEYLESS = "key/small", "key/large", "key/layers", "key/cold", "keyless/cold"
-"""The repositories: a small image, one with a 512 MiB layer, one with `LAYER_COUNT` of 100 MiB, and the cold ones."""
+CROWDED, CROWDED_LAST = "key/crowded", "key/crowded-last"
+"""The repositories: a small image, one with a 512 MiB layer, one with `LAYER_COUNT` of 100 MiB, the cold ones, and
+those beside which a thousand signatures lie, the good one first or last."""
 
 MIB = 1024 * 1024
 LARGE_BYTES = 512 * MIB
 LAYER_BYTES = 100 * MIB
 LAYER_COUNT = 4
+CROWD, CROWDED_IMAGES = 1000, 5
 COLD_IMAGES = 40
 """Of each kind: each is asked for once, so there are as many samples."""
 
@@ -102,6 +105,10 @@ def prepare(home: Path, registry: Server) -> World:
         for number in range(COLD_IMAGES):
             _push_signed(client, KEYED, str(number), images.oci_image(seed=1000 + number), sigstore, key)
             _push_keyless(client, KEYLESS, str(number), images.oci_image(seed=2000 + number), sigstore)
+        for number in range(CROWDED_IMAGES):
+            for repository, place in ((CROWDED, 0), (CROWDED_LAST, CROWD - 1)):
+                image = images.oci_image(seed=3000 + 2 * number + (place > 0))
+                _push_crowded(client, repository, str(number), image, sigstore, key, place)
     return World(
         policies=policies,
         trusted_root=trusted_root,
@@ -119,6 +126,27 @@ def _push_signed(
     client.push_image(repository, tag, image)
     signature = sigstore.simple_signature(image.digest, key, logged=False)
     client.push_carrier(repository, simple_signing_object(image.digest, [signature]))
+
+
+def _push_crowded(
+    client: Client,
+    repository: str,
+    tag: str,
+    image: images.Artifact,
+    sigstore: PrivateSigstore,
+    key: SigningKey,
+    at: int,
+) -> None:
+    """With a thousand signatures, of which one is by the key that counts; each has a payload of its own."""
+    client.push_image(repository, tag, image)
+    stranger = SigningKey.generate("ecdsa-p256")
+    signatures = [
+        sigstore.simple_signature(
+            image.digest, key if place == at else stranger, docker_reference=f"bench.example/{place}", logged=False
+        )
+        for place in range(CROWD)
+    ]
+    client.push_carrier(repository, simple_signing_object(image.digest, signatures))
 
 
 def _push_keyless(client: Client, repository: str, tag: str, image: images.Artifact, sigstore: PrivateSigstore) -> None:
