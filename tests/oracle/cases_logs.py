@@ -125,9 +125,9 @@ def rekor_v1_and_v2(world: PrivateSigstore, sign: Sign) -> Attempt:
     return sign(world.with_parts(logs=(world.log, RekorV2Log())), timestamped=True)
 
 
-@good(*BUNDLES)
+@bad(*BUNDLES)
 def a6_one_entry_twice(world: PrivateSigstore, sign: Sign) -> Attempt:
-    """It is the word of one log, which no policy counts."""
+    """It is the word of one log, however often it is there."""
     made = sign(world)
     made.material["tlogEntries"] *= 2
     return made

@@ -116,7 +116,7 @@ def authority_retired_since(world: PrivateSigstore, sign: Sign) -> Attempt:
     return sign(authority(world, TimeRange(start=world.start), valid_for=ended))
 
 
-@good(*SIMPLE[:1], *KEYLESS_BUNDLES)
+@bad(*SIMPLE[:1], *KEYLESS_BUNDLES)
 def root_with_the_authoritys_root_alone(world: PrivateSigstore, sign: Sign) -> Attempt:
     made = sign(world)
     if made.simple is None:

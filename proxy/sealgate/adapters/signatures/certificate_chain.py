@@ -42,35 +42,30 @@ def key_of(certificate: x509.Certificate) -> PublicKey:
         raise Rejected(Reason.CERTIFICATE_INVALID, f"its certificate's key cannot be used: {bad}") from bad
 
 
-def issued(leaf: x509.Certificate, presented: _Certificates, authority: Authority) -> bool:
-    """Whether signatures lead from a certificate to an authority, whenever that was.
+def issued(leaf: x509.Certificate, authority: Authority) -> bool:
+    """Whether one of an authority's certificates issued this one, whenever that was.
 
     Names alone say nothing: an authority's new key keeps the old name.
-
-    Args:
-        leaf: the certificate.
-        presented: what came with it, of which nothing is believed.
-        authority: the authority.
     """
-    if any(_signed(leaf, one) for one in authority.certificates):
-        return True
-    return _leads(leaf, (*presented, *authority.certificates[:-1]), authority.certificates[-1])
+    return any(_signed(leaf, one) for one in authority.certificates)
 
 
 def path(
     leaf: x509.Certificate,
-    presented: _Certificates,
     authority: Authority,
     at: datetime,
     purpose: x509.ObjectIdentifier = CODE_SIGNING,
 ) -> list[x509.Certificate]:
     """The certificates from a leaf to an authority's anchor, all of them valid at a time and for a purpose.
 
+    They are the trusted root's: an intermediate that only a signature brings along is nobody's, even where the anchor
+    signed it, since an organisation's own root signs many that are not to vouch for artifacts.
+
     Raises:
         Rejected: there is no such path: one of its certificates is out of date (attacks A10), is no authority's, is not
             for this purpose, or must not vouch for this name.
     """
-    between, anchor = [*presented, *authority.certificates[:-1]], authority.certificates[-1]
+    between, anchor = list(authority.certificates[:-1]), authority.certificates[-1]
     ca_policy, leaf_policy = _policies(purpose)
     # What it counts are the authorities between the two.
     builder = PolicyBuilder().store(Store([anchor])).time(at).max_chain_depth(CHAIN_CERTIFICATES - 2)

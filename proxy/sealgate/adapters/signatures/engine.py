@@ -73,10 +73,10 @@ def verify(
         proven = proofs.verified(opened, key.spki, vouching.root if vouching else None, now)
         return _fact(source, KeySigner(key.fingerprint), proven)
     # (2) The certificate's key signed it.
-    leaf, *presented = [certificate.load(der) for der in opened.certificates]
+    leaf, *_presented = [certificate.load(der) for der in opened.certificates]
     signing_key.check(certificate_chain.key_of(leaf), opened.content, opened.signature)
     # (3) An authority of a trusted root issued it: that root is the one whose word counts.
-    name, authorities, through = _vouching(leaf, presented, trusted)
+    name, authorities = _vouching(leaf, trusted)
     root, opinion = trusted[name].root, trusted[name].opinion
     # (4) It is for signing code, and names one signer.
     certificate.check_purpose(leaf)
@@ -92,36 +92,25 @@ def verify(
         if not leaf.not_valid_before_utc <= at <= leaf.not_valid_after_utc:
             text = f"the certificate was not valid at {at:%Y-%m-%d %H:%M:%S} UTC, when it was signed"
             raise Rejected(Reason.CERTIFICATE_NOT_VALID_AT_SIGNING, text)
-    issuers = [_issuer_at(at, leaf, through, authorities) for at in proven.times]
+    issuers = [_issuer_at(at, leaf, authorities) for at in proven.times]
     # (7) CT logs have the certificate. Whoever issued it did so with one key.
     check_scts(leaf, issuers[0], root.ct_logs)
-    # (8) sigstore-python, which knows only what is in the root, has nothing against it.
-    if opinion is not None and not through:
+    # (8) sigstore-python has nothing against it, where it can judge it.
+    if opinion is not None:
         opinion.check(opened, leaf)
     return _fact(source, signer, proven)
 
 
-def _vouching(
-    leaf: x509.Certificate, presented: Sequence[x509.Certificate], trusted: Mapping[str, Trusted]
-) -> tuple[str, list[Authority], Sequence[x509.Certificate]]:
-    """The root, by name, and those of its authorities that issued a certificate; no two roots share an authority.
-
-    And through which of the presented certificates: those are looked at only where the root's own do not lead to it.
-    """
-    for through in ((), presented):
-        for one in through:
-            certificate_chain.key_of(one)
-        for name, vouching in trusted.items():
-            authorities = vouching.root.authorities
-            issuing = [one for one in authorities if certificate_chain.issued(leaf, through, one)]
-            if issuing:
-                return name, issuing, through
+def _vouching(leaf: x509.Certificate, trusted: Mapping[str, Trusted]) -> tuple[str, list[Authority]]:
+    """The root, by name, and those of its authorities that issued a certificate; no two roots share an authority."""
+    for name, vouching in trusted.items():
+        issuing = [one for one in vouching.root.authorities if certificate_chain.issued(leaf, one)]
+        if issuing:
+            return name, issuing
     raise Rejected(Reason.CERTIFICATE_CHAIN_UNTRUSTED, "its certificate was issued by no authority of a trusted root")
 
 
-def _issuer_at(
-    at: datetime, leaf: x509.Certificate, through: Sequence[x509.Certificate], authorities: Iterable[Authority]
-) -> x509.Certificate:
+def _issuer_at(at: datetime, leaf: x509.Certificate, authorities: Iterable[Authority]) -> x509.Certificate:
     """Who issued the leaf, by a path that held at the time, to an authority that was to be trusted then."""
     refused = Rejected(
         Reason.TRUSTED_ROOT_KEY_OUTSIDE_VALIDITY,
@@ -130,7 +119,7 @@ def _issuer_at(
     for authority in authorities:
         if authority.window.holds(at):
             try:
-                return certificate_chain.path(leaf, through, authority, at)[1]
+                return certificate_chain.path(leaf, authority, at)[1]
             except Rejected as bad:
                 refused = bad
     raise refused

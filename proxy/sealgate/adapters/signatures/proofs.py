@@ -53,6 +53,9 @@ def verified(opened: Opened, verifier: bytes, root: TrustedRootFile | None, now:
     for entry in opened.entries:
         logged.append(transparency_log.verify(entry, root.logs if root else {}, now))
         log_body.check(entry.body, opened.content, opened.signature, verifier)
+    # One entry is one log's word, however often it is there (attacks A6).
+    if len({(one.log.log_id, entry.body) for one, entry in zip(logged, opened.entries, strict=True)}) < len(logged):
+        raise Rejected(Reason.LOG_ENTRY_MISMATCH, "one log entry comes with it twice")
     # (2) Each timestamp is genuine, and over this signature (attacks A8, A9).
     authorities = root.timestamp_authorities if root else ()
     timestamps = tuple(timestamp.verify(token, opened.signature, authorities) for token in opened.timestamps)

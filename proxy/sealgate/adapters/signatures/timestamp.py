@@ -54,7 +54,7 @@ def verify(token: bytes, signature: bytes, authorities: Sequence[Authority]) -> 
         raise Rejected(Reason.TRUSTED_ROOT_KEY_OUTSIDE_VALIDITY, text)
     # (4) Its certificates were valid then, and the first is for timestamps and for nothing else (attacks A8).
     try:
-        certificate_chain.path(authority.certificates[0], (), authority, at, certificate_chain.TIME_STAMPING)
+        certificate_chain.path(authority.certificates[0], authority, at, certificate_chain.TIME_STAMPING)
     except Rejected as bad:
         raise Rejected(Reason.TIMESTAMP_INVALID, f"its timestamp's authority: {bad.detail}") from bad
     return at

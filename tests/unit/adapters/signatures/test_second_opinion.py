@@ -117,10 +117,6 @@ def older_kind(world: PrivateSigstore) -> JsonObject:
     return world.bundle(DIGEST, keyless(world), entry_kind="intoto/0.0.2")
 
 
-def through_what_came_with_it(world: PrivateSigstore) -> JsonObject:
-    return as_version(world.bundle(DIGEST, keyless(world)), "0.3", chain=world.authority.chain[:1])
-
-
 def no_log(world: PrivateSigstore) -> JsonObject:
     return world.bundle(DIGEST, keyless(world), logged=False, timestamped=True)
 
@@ -133,9 +129,7 @@ OTHER_LOG, OTHER_CT_LOG = TransparencyLog("other.test"), CtLog("other.test")
 DIGEST = Digest.of(MANIFEST)
 
 
-@pytest.mark.parametrize(
-    "make", [promise_only, two_logs, two_scts, larger_key, older_kind, through_what_came_with_it, no_log]
-)
+@pytest.mark.parametrize("make", [promise_only, two_logs, two_scts, larger_key, older_kind, no_log])
 def test_it_is_not_asked_about_what_it_cannot_judge(
     judge: Any, private_sigstore: PrivateSigstore, asked: list[str], make: Callable[[PrivateSigstore], JsonObject]
 ) -> None:
@@ -144,9 +138,6 @@ def test_it_is_not_asked_about_what_it_cannot_judge(
     known = private_sigstore.with_parts(
         logs=(private_sigstore.log, OTHER_LOG), ct_logs=(*private_sigstore.ct_logs, OTHER_CT_LOG)
     )
-    if make is through_what_came_with_it:
-        whole = private_sigstore.authority
-        known = known.with_parts(authority=replace(whole, chain=whole.chain[-1:]))
     assert isinstance(replace(judge, sigstore=known).bundle(bundle), VerifiedSignature)
     assert asked == []
 

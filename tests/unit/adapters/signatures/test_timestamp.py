@@ -215,7 +215,7 @@ def test_a8_the_path_to_the_authority_says_so_by_itself(
     root_key = SigningKey.generate("ecdsa-p384")
     for asked, good in (((ExtendedKeyUsageOID.TIME_STAMPING,), True), (usages, False)):
         tsa = authority_with(root_key, private_sigstore, usages=asked, critical=critical or good)
-        arguments = (tsa.leaf, (), trusted(tsa), at, certificate_chain.TIME_STAMPING)
+        arguments = (tsa.leaf, trusted(tsa), at, certificate_chain.TIME_STAMPING)
         if good:
             assert certificate_chain.path(*arguments) == list(tsa.chain)
         else:
