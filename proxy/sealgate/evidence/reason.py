@@ -15,6 +15,7 @@ class Reason(StrEnum):
     SIGNATURE_MISSING = "signature-missing"
     SIGNATURE_INVALID = "signature-invalid"
     KEY_NOT_TRUSTED = "key-not-trusted"
+    KEY_OUTSIDE_VALIDITY = "key-outside-validity"
     IDENTITY_MISMATCH = "identity-mismatch"
     ISSUER_MISMATCH = "issuer-mismatch"
     THRESHOLD_NOT_MET = "threshold-not-met"
@@ -70,6 +71,7 @@ CURABLE: Final = frozenset(
         Reason.SIGNATURE_MISSING,
         Reason.SIGNATURE_INVALID,
         Reason.KEY_NOT_TRUSTED,
+        Reason.KEY_OUTSIDE_VALIDITY,
         Reason.IDENTITY_MISMATCH,
         Reason.ISSUER_MISMATCH,
         Reason.THRESHOLD_NOT_MET,

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from sealgate.errors import ConfigurationInvalid, KeyRejected
@@ -27,8 +28,12 @@ _LATER_FIELDS: Final = (
     "min_signed_at",
     "index",
 )
-_LATER_IN_REQUIREMENT: Final = ("claims", "not_before", "not_after")
+_LATER_IN_REQUIREMENT: Final = ("claims",)
 _NOT_BESIDE_FREE: Final = ("key_requirements", "trusted_keys", "threshold", "rekor", "signature_type", "required")
+_FOR_KEYS: Final = ("public_key", "not_before", "not_after")
+_MOMENT: Final = re.compile(  # RFC 3339 section 5.6
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:Z|[+-][0-9]{2}:[0-9]{2})", re.ASCII
+)
 _FOR_KEYLESS: Final = (
     "certificate_identity",
     "certificate_identity_regexp",
@@ -180,13 +185,28 @@ class RuleBuilder:
             return None
         name = "inline key" if inline else text.rpartition("/")[2].removesuffix(".pub").removesuffix(".pem")
         ring = next((ring for ring in self._sources.ring.values() if ring.key.fingerprint == key.fingerprint), None)
-        return KeyRequirement(name=name, key=key, sign_with=ring.sign_with if ring else "")
+        begin, end = (self._moment(data, name, path) for name in ("not_before", "not_after"))
+        if begin is not None and end is not None and end < begin:
+            self._document.refuse((*path, "not_after"), "is before not_before: no signature would count")
+        sign_with = ring.sign_with if ring else ""
+        return KeyRequirement(name=name, key=key, sign_with=sign_with, not_before=begin, not_after=end)
+
+    def _moment(self, data: Mapping[str, Any], name: str, path: Path) -> datetime | None:
+        if name not in data:
+            return None
+        text: str = data[name]
+        try:
+            return datetime.fromisoformat(text if _MOMENT.fullmatch(text) else "").astimezone(UTC)
+        except (ValueError, OverflowError):
+            hint = "as in 2026-01-31T12:00:00Z"
+            self._document.refuse((*path, name), f"{text} is not a date and time with its time zone", hint)
+            return None
 
     def _keyless(self, data: Mapping[str, Any], path: Path) -> KeylessRequirement | None:
-        if "public_key" in data:
-            self._document.refuse(
-                (*path, "public_key"), "public_key has no meaning for type: keyless", "that is type: key"
-            )
+        for name in _FOR_KEYS:
+            if name in data:
+                text = f"{name} has no meaning for type: keyless"
+                self._document.refuse((*path, name), text, "that is type: key")
         identity = self._matcher(data, "certificate_identity", path, exact_or_glob)
         issuer = self._matcher(data, "certificate_oidc_issuer", path, exact)
         trusted_root = data.get("trusted_root", "default")

@@ -46,8 +46,16 @@ def decide(
         (signature.expires for signature in evidence.signatures if signature.expires is not None),
         default=now + timedelta(seconds=admit_seconds),
     )
-    until = min(until, now + timedelta(seconds=admit_seconds))
+    until = min(until, now + timedelta(seconds=admit_seconds), *_ends(resolved, now))
     return _conclude(subject, resolved, results, _uncovered(resolved.policies, subject), now, until)
+
+
+def _ends(resolved: Resolved, now: datetime) -> Iterable[datetime]:
+    """When keys end that count today: what they signed at an unknown time counts until then."""
+    for policy in resolved.policies:
+        for wanted in policy.named_keys:
+            if wanted.not_after is not None and wanted.not_after >= now:
+                yield wanted.not_after
 
 
 def cover(child: Decision, indexes: Iterable[Decision], resolved: Resolved, now: datetime) -> Decision:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
@@ -72,11 +73,21 @@ class KeyRequirement:
     Args:
         name: what to call the key: its name in the key ring, its file, or "inline key".
         sign_with: what stands after `cosign sign --key`, when the key ring says so; else "".
+        not_before: from when on it may have signed; None is always.
+        not_after: until when, that moment included; None is for ever (attacks A7).
     """
 
     name: str
     key: PublicKey
     sign_with: str = ""
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+
+    def allows(self, moment: datetime) -> bool:
+        """Whether the key may have signed at that moment."""
+        return (self.not_before is None or self.not_before <= moment) and (
+            self.not_after is None or moment <= self.not_after
+        )
 
 
 Requirement: TypeAlias = KeylessRequirement | KeyRequirement
@@ -274,7 +285,10 @@ def _canonical(policy: Policy) -> str:
             [
                 ("keyless", repr(wanted.identity), repr(wanted.issuer), wanted.trusted_root)
                 if isinstance(wanted, KeylessRequirement)
-                else ("key", wanted.name, wanted.key.fingerprint, wanted.sign_with)
+                else (
+                    "key", wanted.name, wanted.key.fingerprint, wanted.sign_with,
+                    str(wanted.not_before), str(wanted.not_after),
+                )
                 for wanted in rule.alternatives
             ],
         )

@@ -27,6 +27,7 @@ _NEAREST: Final = (
     Reason.LOG_ENTRY_MISSING,
     Reason.TIMESTAMP_MISSING,
     Reason.SIGNED_IN_THE_FUTURE,
+    Reason.KEY_OUTSIDE_VALIDITY,
     Reason.IDENTITY_MISMATCH,
     Reason.ISSUER_MISMATCH,
     Reason.TRUSTED_ROOT_KEY_OUTSIDE_VALIDITY,
@@ -138,13 +139,20 @@ def _weigh(signature: VerifiedSignature, rule: Rule, now: datetime) -> Finding |
     source = str(signature.source)
     match signature.signer:
         case KeySigner(fingerprint):
-            if not any(isinstance(wanted, KeyRequirement) and wanted.key.fingerprint == fingerprint
-                       for wanted in rule.alternatives):  # fmt: skip
+            named = [wanted for wanted in rule.alternatives
+                     if isinstance(wanted, KeyRequirement) and wanted.key.fingerprint == fingerprint]  # fmt: skip
+            if not named:
                 return Finding(
                     reason=Reason.KEY_NOT_TRUSTED,
                     text=f"signed with another key, expected {_expected(rule)}",
                     source=source,
                 )
+            # Every time that somebody vouched for; where nobody did, the key must be good today (attacks A7).
+            times = signature.signed_at or (now,)
+            if not any(all(wanted.allows(moment) for moment in times) for wanted in named):
+                when = " and ".join(f"{moment:%Y-%m-%d %H:%M:%S} UTC" for moment in signature.signed_at)
+                text = f"signed {when or 'at a time that nobody vouches for'} with key {_windowed(named)}"
+                return Finding(reason=Reason.KEY_OUTSIDE_VALIDITY, text=text, source=source)
         case KeylessSigner():
             mismatch = _mismatch(signature.signer, rule)
             if mismatch is not None:
@@ -206,6 +214,16 @@ def _called(signer: Signer, rule: Rule) -> str:
         for wanted in rule.alternatives
         if isinstance(wanted, KeyRequirement) and wanted.key.fingerprint == signer.fingerprint
     )
+
+
+def _windowed(named: Sequence[KeyRequirement]) -> str:
+    told = [
+        f"{wanted.name}, which counts"
+        + (f" from {wanted.not_before:%Y-%m-%d %H:%M:%S} UTC" if wanted.not_before else "")
+        + (f" until {wanted.not_after:%Y-%m-%d %H:%M:%S} UTC" if wanted.not_after else "")
+        for wanted in named
+    ]
+    return " or ".join(told)
 
 
 def _keyless(identity: str, issuer: str, trusted_root: str) -> str:

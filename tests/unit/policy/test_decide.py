@@ -107,6 +107,47 @@ def refused(decision: Decision) -> Reason:
     return decision.finding.reason
 
 
+def windowed(start: int | None, end: int | None) -> KeyRequirement:
+    """A key that counts from so many days before now until so many days before now."""
+    begin, over = (None if days is None else NOW - timedelta(days=days) for days in (start, end))
+    return KeyRequirement(name="release", key=key("release"), not_before=begin, not_after=over)
+
+
+class TestWindowsOfKeys:
+    """Attacks A7 (sigstore-go CVE-2026-54787): ends are in the window, and every time must be."""
+
+    @pytest.mark.parametrize(
+        ("start", "end", "signed", "good"),
+        [
+            (3, None, (3,), True), (3, None, (4,), False), (None, 3, (3,), True), (None, 3, (2,), False),
+            (5, 3, (4,), True), (5, 3, (4, 2), False), (5, 3, (6, 4), False),
+            (3, None, (), True), (None, 0, (), True), (None, 1, (), False), (-1, None, (), False),
+        ],
+    )  # fmt: skip
+    def test_a7_a_key_counts_when_it_signed_within_its_window(self, start, end, signed, good) -> None:
+        rule = key_rule(alternatives=(windowed(start, end),))
+        times = tuple(NOW - timedelta(days=days) for days in signed)
+        decision = ask(resolved(policy(rule)), by_key("release", signed_at=times))
+        if good:
+            assert decision.admitted
+        else:
+            assert refused(decision) is Reason.KEY_OUTSIDE_VALIDITY
+            assert "key release, which counts" in decision.finding.text
+
+    def test_a7_one_of_two_windows_of_one_key_is_enough_and_half_of_each_is_not(self) -> None:
+        rule = key_rule(alternatives=(windowed(9, 7), windowed(5, 3)))
+        for days, good in (((4,), True), ((8,), True), ((6,), False), ((8, 4), False)):
+            times = tuple(NOW - timedelta(days=day) for day in days)
+            assert ask(resolved(policy(rule)), by_key("release", signed_at=times)).admitted is good
+
+    def test_a7_an_admission_ends_with_the_key(self) -> None:
+        end = NOW + timedelta(minutes=5)
+        wanted = KeyRequirement(name="release", key=key("release"), not_after=end)
+        decision = ask(resolved(policy(key_rule(alternatives=(wanted,)))), by_key("release"))
+        assert decision.admitted
+        assert decision.valid_until == end
+
+
 def test_a_signature_by_the_key_is_enough() -> None:
     decision = ask(resolved(policy(key_rule("release"))), by_key("release"))
     assert decision.admitted

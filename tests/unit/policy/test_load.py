@@ -4,6 +4,7 @@
 import hashlib
 import textwrap
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -265,8 +266,6 @@ LATER_IN_A_RULE = {
 }
 LATER_IN_A_REQUIREMENT = {
     "claims": "{build_trigger: push}",
-    "not_before": "2026-01-01",
-    "not_after": "2027-01-01",
 }
 
 
@@ -285,6 +284,51 @@ def test_a21_a_field_of_a_rule_that_is_not_enforced_is_refused_by_name(name, val
 def test_a21_a_field_of_a_requirement_that_is_not_enforced_is_refused_by_name(name, value):
     found = told(requirement(f"{{{KEYLESS}, {name}: {value}}}"))
     assert found == [f"a.yaml:6: rules[0].key_requirements[0].{name}: {name} is not supported yet; leave it out"]
+
+
+def test_a7_a_key_counts_between_two_moments():
+    said = "{type: key, public_key: release.pub, not_before: '2026-01-01T02:00:00+02:00', not_after: '2027-01-01T00:00:00Z'}"
+    (wanted,) = one(requirement(said)).rules[0].alternatives
+    start, end = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
+    assert (wanted.not_before, wanted.not_after) == (start, end)
+    second = timedelta(seconds=1)
+    moments = (start - second, start, end, end + second)
+    assert [wanted.allows(moment) for moment in moments] == [False, True, True, False]
+
+
+def test_a7_when_a_key_counts_is_part_of_what_a_decision_depends_on():
+    digests = {
+        PolicySet(policies=(one(requirement(f"{{type: key, public_key: release.pub{said}}}")),))
+        .resolve("a/b", Operation.PULL)
+        .digest
+        for said in ("", ", not_before: '2026-01-01T00:00:00Z'", ", not_after: '2026-01-01T00:00:00Z'")
+    }
+    assert len(digests) == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2026-01-01", "2026-01-01T00:00:00", "2026-02-30T00:00:00Z", "2026-01-01 00:00:00Z", "20260101T000000Z", "never",
+     "2026-01-01T00:00:00.5Z", "0001-01-01T00:00:00+23:59"],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["not_before", "not_after"])
+def test_a7_a_moment_is_a_date_and_a_time_with_its_time_zone(name, text):
+    found = told(requirement(f"{{type: key, public_key: release.pub, {name}: '{text}'}}"))
+    hint = "is not a date and time with its time zone; as in 2026-01-31T12:00:00Z"
+    assert found == [f"a.yaml:6: rules[0].key_requirements[0].{name}: {text} {hint}"]
+
+
+def test_a7_a_key_that_would_never_count_is_refused():
+    said = "{type: key, public_key: release.pub, not_before: '2027-01-01T00:00:00Z', not_after: '2026-01-01T00:00:00Z'}"
+    text = "is before not_before: no signature would count"
+    assert told(requirement(said)) == [f"a.yaml:6: rules[0].key_requirements[0].not_after: {text}"]
+
+
+@pytest.mark.parametrize("name", ["not_before", "not_after"])
+def test_a7_certificates_bring_their_own_time(name):
+    found = told(requirement(f"{{{KEYLESS}, {name}: '2026-01-01T00:00:00Z'}}"))
+    text = f"{name} has no meaning for type: keyless; that is type: key"
+    assert found == [f"a.yaml:6: rules[0].key_requirements[0].{name}: {text}"]
 
 
 @pytest.mark.parametrize(
