@@ -119,6 +119,7 @@ DRAIN_SECONDS: Final = 60.0  # attacks F12: Distribution's and aiohttp's own def
 # Texts.
 REASON_PHRASE_CHARACTERS: Final = 200  # what containerd and the kubelet print in one line
 MESSAGE_CHARACTERS: Final = 2000  # docker and podman print it whole
+CATALOG_PAGES: Final = 10  # ours: pages of a registry's catalog that are read on for one of the gate's
 LISTING_ENTRIES: Final = 1000  # Distribution's own maximum of `n`
 
 # The edge.
@@ -168,4 +169,8 @@ TOKEN_SERVERS: Final = 4  # ours: of one upstream; there is one
 REFRESH_TOKEN_CHARACTERS: Final = 8192  # ours: an identity token of a Docker configuration
 CREDENTIAL_HELPER_SECONDS: Final = 10.0  # ours: one run of a docker-credential-* program
 CREDENTIAL_HELPER_BYTES: Final = 64 * 1024  # ours: what it may print
+TOKEN_QUIET_SECONDS: Final = 60.0  # ours: how long a token server's 429 is believed at most
+HELPER_SECONDS: Final = (
+    10.0  # ours: how long a credential helper's answer is not asked for again, though it was refused
+)
 CREDENTIAL_SECONDS: Final = 300.0  # ours: how long what it said is used; ECR's last 12 hours, GCR's one

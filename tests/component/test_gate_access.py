@@ -4,12 +4,14 @@ import base64
 import json
 import ssl
 from contextlib import asynccontextmanager
+from urllib.parse import unquote
 
 import aiohttp
 import bcrypt
 import pytest
 
 from sealgate.adapters.clock import SystemClock
+from sealgate.limits import CATALOG_PAGES
 from sealgate.oci.digest import Digest
 from sealgate.testing import images
 from sealgate.testing.client import RegistryClient
@@ -419,6 +421,23 @@ async def test_who_may_sign(staff, form):
         assert (await one.pull("team/app", "1.0")).status == 200
 
 
+async def test_signatures_in_what_is_no_carrier_take_both_rights(staff):
+    """One layer more, and it is no carrier; discovery reads its signature all the same."""
+    staff.add("team/app", IMAGE, signed=False)
+    carrier = staff.bundle(IMAGE)
+    padding = b"{ }"
+    manifest = json.loads(carrier.manifest)
+    manifest["layers"].append(
+        {"mediaType": "application/octet-stream", "digest": str(Digest.of(padding)), "size": len(padding)}
+    )
+    for blob in (*carrier.blobs.values(), padding):
+        staff.registry.add_blob("team/app", blob)
+    raw = json.dumps(manifest).encode()
+    digest = str(Digest.of(raw))
+    pushed = await every(staff, lambda one: one.push_manifest("team/app", digest, raw, carrier.media_type))
+    assert pushed == those(good=201)
+
+
 async def test_who_may_delete(staff):
     found = {}
     for name in RIGHTS:
@@ -446,6 +465,48 @@ async def test_a_catalog_shows_each_what_they_may_read(registry, start_gate):
     async with client(gate, basic("ann")) as ann, client(gate, basic("bob")) as bob:
         assert json.loads((await ann.ask("GET", "/v2/_catalog")).body) == {"repositories": ["team/app"]}
         assert json.loads((await bob.ask("GET", "/v2/_catalog")).body) == {"repositories": []}
+
+
+async def test_b20_a_page_of_a_catalog_ends_with_nothing_that_is_hidden(registry, start_gate):
+    names = ["secret/one", "team/a", "secret/two", "team/b", "team/c", "secret/three"]
+    pages = {0: "", 2: "team/a", 4: "team/b"}
+
+    def page(request):
+        (at,) = [at for at, last in pages.items() if unquote(request.target.partition("last=")[2]) == last]
+        return _catalog_page(names[at : at + 2], at + 2 < len(names))
+
+    registry.script("GET /v2/_catalog", page)
+    access = [{"who": "ann", "may": ["pull"], "repositories": ["team/**"]}]
+    more = upstream(registry, "anonymous") | {"auth": {"htpasswd": "users"}, "access": access, "catalog": True}
+    gate = await start_gate(registry.url, OPEN, files=FILES, more=more)
+    async with client(gate, basic("ann")) as ann:
+        first = await ann.ask("GET", "/v2/_catalog?n=2")
+        assert json.loads(first.body) == {"repositories": ["team/a"]}
+        assert "last=team%2Fa" in first.headers["link"]
+        second = await ann.ask("GET", "/v2/_catalog?n=2&last=team/a")
+        assert json.loads(second.body) == {"repositories": ["team/b"]}
+        third = await ann.ask("GET", "/v2/_catalog?n=2&last=team/b")
+        assert json.loads(third.body) == {"repositories": ["team/c"]}
+        assert "secret" not in "".join(str(one.headers) for one in (first, second, third))
+
+
+async def test_b20_who_may_see_nothing_is_told_no_place_to_go_on_from(registry, start_gate):
+    left = [_catalog_page([f"secret/{at}"], True) for at in range(CATALOG_PAGES)]
+    registry.script("GET /v2/_catalog", lambda _: left.pop(0))
+    access = [{"who": "ann", "may": ["pull"], "repositories": ["team/**"]}]
+    more = upstream(registry, "anonymous") | {"auth": {"htpasswd": "users"}, "access": access, "catalog": True}
+    gate = await start_gate(registry.url, OPEN, files=FILES, more=more)
+    async with client(gate, basic("bob")) as bob:
+        answer = await bob.ask("GET", "/v2/_catalog?n=1")
+    assert answer.status == 503
+    assert "secret" not in f"{answer.headers} {answer.body!r}"
+
+
+def _catalog_page(names, more):
+    link = {"Link": f'</v2/_catalog?n=2&last={names[-1]}>; rel="next"'} if more else {}
+    return Answer(
+        headers={"Content-Type": "application/json"} | link, body=json.dumps({"repositories": names}).encode()
+    )
 
 
 def _catalog():

@@ -410,3 +410,20 @@ async def test_f22_a_token_server_that_fails_is_asked_once_for_each_request(star
         async with client(gate, basic("ann")) as ann:
             assert [(await ann.pull("team/app", "1.0")).status for _ in range(2)] == [503, 503]
         assert len(tokens.requests) == 2
+
+
+async def test_f22_one_who_asks_too_much_does_not_close_the_token_server_to_others(start_gate):
+    """Relayed, anybody may send anything to the token server: what it says to one is for that one."""
+    async with TokenServer({"ann": CANARIES["ann"]}) as tokens, MemoryRegistry(tokens=tokens) as registry:
+        limited = Answer(status=429, headers={"Retry-After": "86400"})
+        good = basic("ann", CANARIES["ann"])
+        tokens.script(
+            "GET /token", lambda one: None if one.header("authorization") == good["Authorization"] else limited
+        )
+        said = default(registry, "pass-through", challenges="relay", token_hosts=[tokens.host])
+        gate = await start_gate(registry.url, OPEN, more={"upstreams": [said]})
+        asked = "/token?service=default&scope=repository:team/app:pull"
+        async with client(gate) as anybody:
+            assert (await anybody.ask("GET", "/v2/")).status == 401
+            assert (await anybody.ask("GET", asked, headers=basic("ann", "wrong"))).status == 429
+            assert (await anybody.ask("GET", asked, headers=good)).status == 200

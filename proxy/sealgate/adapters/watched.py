@@ -41,7 +41,8 @@ class Watched(Generic[_T]):
         if self._clock.monotonic() - self._looked >= CREDENTIAL_FILE_SECONDS:
             self._looked = self._clock.monotonic()
             if (seen := self._look()) != self._seen:
-                self._seen, self._value = seen, self._reread()
+                self._seen, self._value = seen, None  # whatever reading it ends in, what it said before is over
+                self._value = self._reread()
         return self._value
 
     def _reread(self) -> _T | None:

@@ -192,6 +192,13 @@ def looks_like_carrier(manifest: Manifest) -> bool:
     return is_notation and len(manifest.layers) == 1 and layers == {_NOTATION_JWS}
 
 
+def brings_signatures(manifest: Manifest) -> bool:
+    """Whether any layer of a manifest that is about another one may be read as evidence."""
+    kinds = {SIMPLE_SIGNING, DSSE_ENVELOPE, *BUNDLES}
+    layers = () if isinstance(manifest, Index) else manifest.layers
+    return manifest.subject is not None and any(layer.media_type in kinds for layer in layers)
+
+
 def carrier_subject(reference: Reference) -> Digest | None:
     """The digest that a reference speaks about by its form: of a carrier's tag, and of nothing else."""
     return subject_of_tag(reference) if isinstance(reference, Tag) else None

@@ -7,7 +7,7 @@ signed; after that the same push succeeds.
 
 from dataclasses import dataclass
 
-from sealgate.admission.carriers import carrier_subject
+from sealgate.admission.carriers import brings_signatures, carrier_subject
 from sealgate.admission.judge import Artifact, Judge, Judgement
 from sealgate.admission.manifests import Manifests
 from sealgate.admission.recorder import Recorder
@@ -111,11 +111,11 @@ class Push:
             return PushedManifest(digest=digest, record=record, stored=None, moved=False)
         if isinstance(reference, Digest):
             carrier = await self._judge.as_carrier(artifact, access)
-            self._check_right(repository, caller, carrier)
+            self._check_right(artifact, caller, carrier)
             answer = await self._put(artifact, fetched, reference, carrier, access)
             return PushedManifest(digest=digest, record=None, stored=answer, moved=True)
         judgement = await self._judge.for_push(artifact, reference.name, access)
-        self._check_right(repository, caller, judgement)
+        self._check_right(artifact, caller, judgement)
         decision = judgement.decision
         keep = decision.curable or decision.outcome is Outcome.UNDETERMINED
         stored: StoredManifest | None = None
@@ -150,11 +150,15 @@ class Push:
             await self._judge.forget_denials(artifact.repository, carrier_of)
         return stored
 
-    def _check_right(self, repository: Repository, caller: Caller, judgement: Judgement | None) -> None:
-        """Carriers are pushed by those who may sign, everything else by those who may push."""
-        right = Right.PUSH if judgement is None or judgement.carrier_of is None else Right.SIGN
-        if self._rights is not None and not self._rights.may(right, repository, caller):
-            raise RightMissing(f"no right to {right} here")
+    def _check_right(self, artifact: Artifact, caller: Caller, judgement: Judgement | None) -> None:
+        """Carriers are pushed by those who may sign, everything else by those who may push.
+
+        What is no carrier and brings signatures along all the same takes both rights: discovery reads those too.
+        """
+        carrier = judgement is not None and judgement.carrier_of is not None
+        for right, asked in ((Right.SIGN, carrier or brings_signatures(artifact.manifest)), (Right.PUSH, not carrier)):
+            if asked and self._rights is not None and not self._rights.may(right, artifact.repository, caller):
+                raise RightMissing(f"no right to {right} here")
 
     def _uncovered(
         self, repository: Repository, reference: Reference | None, digest: Digest, caller: Caller

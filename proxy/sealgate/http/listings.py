@@ -13,7 +13,7 @@ from sealgate.http.inbound import access_of, caller_of, routed_of
 from sealgate.http.places import page
 from sealgate.http.problem import RequestRejected
 from sealgate.http.target import ReferrersTarget, TagsTarget
-from sealgate.limits import CURSOR_CHARACTERS, LISTING_ENTRIES
+from sealgate.limits import CATALOG_PAGES, CURSOR_CHARACTERS, LISTING_ENTRIES
 from sealgate.oci.manifest import Descriptor
 from sealgate.oci.media_types import OCI_INDEX
 from sealgate.oci.naming import Names
@@ -52,11 +52,20 @@ class Listings:
     ) -> web.StreamResponse:
         """One page of one registry's repositories, of those that this caller may read (attacks B20)."""
         most, wanted = _numbers(query)
-        page = await registry.catalog(wanted, _last(query), access_of(request))
-        caller = caller_of(request)
-        shown = [one.name for one in page.repositories if self._may_be_seen(registry.name, one, caller)]
-        told = {"repositories": shown if most != 0 else []}
-        return _page("/v2/_catalog", query.get("ns", ""), most, page.last, told)
+        caller, shown, last = caller_of(request), list[str](), _last(query)
+        # A page ends with a name that is shown: where the next one begins would tell of one that is not.
+        for _ in range(CATALOG_PAGES):
+            page = await registry.catalog(wanted, last, access_of(request))
+            visible = [one.name for one in page.repositories if self._may_be_seen(registry.name, one, caller)]
+            shown += visible
+            if self._rights is not None and wanted is not None and len(shown) > wanted:
+                shown = shown[:wanted]
+                return _page("/v2/_catalog", query.get("ns", ""), most, shown[-1], {"repositories": shown})
+            if page.last is None or visible[-1:] == [page.last] or self._rights is None:
+                told = {"repositories": shown if most != 0 else []}
+                return _page("/v2/_catalog", query.get("ns", ""), most, page.last, told)
+            last = page.last
+        raise UpstreamUnavailable("the catalog is too long a list of what may not be seen; ask for larger pages")
 
     def _may_be_seen(self, registry: str, own: Repository, caller: Caller) -> bool:
         """Whether a repository is listed: never what cannot be asked for by the name that the registry gives it."""

@@ -27,6 +27,8 @@ def read_auth(given: Given) -> AuthSettings | None:
             given.refuse(("auth",), f"{said} is not anonymous", "or a mapping of htpasswd, oidc, mtls and anonymous")
         return AuthSettings(anonymous=True)
     mtls: Mapping[str, str] | None = said.get("mtls")
+    if not ({"htpasswd", "oidc", "mtls"} & set(said) or said.get("anonymous", False)):
+        given.refuse(("auth",), "names no way to tell clients apart", "or say auth: anonymous")
     return AuthSettings(
         htpasswd=given.path("auth", said["htpasswd"]) if "htpasswd" in said else None,
         issuers=_issuers(given, said.get("oidc", ())),

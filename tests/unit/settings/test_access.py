@@ -94,6 +94,11 @@ def test_own_credentials():
     ("text", "credentials", "expected"),
     [
         ("auth: nobody", "anonymous", "s.yaml:3: auth: nobody is not anonymous"),
+        (
+            "auth: {anonymous: false}",
+            "anonymous",
+            "s.yaml:3: auth: names no way to tell clients apart; or say auth: anonymous",
+        ),
         ("auth: {}", "anonymous", "s.yaml:3: auth: must not be empty"),
         ("auth: {htpasswd: u}", "pass-through", "upstreams[0].credentials: what clients show to the gate"),
         ("auth: {" + OIDC + "}", "pass-through", "upstreams[0].credentials: what clients show to the gate"),

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 import aiohttp
 import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from sealgate import __version__
 from sealgate.adapters.upstream.target import Origin, Target
@@ -201,5 +202,6 @@ def _key(entry: object) -> jwt.PyJWK | None:
         return None
     try:
         return jwt.PyJWK(entry)
-    except (jwt.PyJWTError, ValueError, TypeError, AttributeError, KeyError):  # a member that is no text, for one
+    # A member that is no text, an algorithm that needs no key, a curve that nobody has.
+    except (jwt.PyJWTError, ValueError, TypeError, AttributeError, KeyError, NotImplementedError, UnsupportedAlgorithm):
         return None

@@ -143,7 +143,12 @@ def unverified_issuer(token: str) -> str:
 
 
 def _is_time(moment: object) -> bool:
-    return isinstance(moment, int | float) and not isinstance(moment, bool) and math.isfinite(moment)
+    if isinstance(moment, bool) or not isinstance(moment, int | float):
+        return False
+    try:
+        return math.isfinite(moment)
+    except OverflowError:  # a number past all floats
+        return False
 
 
 def _is_name(text: object) -> bool:

@@ -15,6 +15,15 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from sealgate.limits import NAME_FAILURE_SECONDS
 
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address in its last 32 bits
+_NEVER: Final = tuple(
+    ipaddress.IPv6Network(network)
+    for network in (
+        "64:ff9b:1::/48",  # RFC 8215: NAT64 with a local meaning
+        "::/96",  # RFC 4291 section 2.5.5.1: IPv4-compatible
+        "::ffff:0:0:0/96",  # RFC 7915: IPv4-translated
+        "fec0::/10",  # RFC 3879: site-local
+    )
+)
 
 
 class AddressRefused(OSError):
@@ -32,7 +41,7 @@ def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
             return is_public(inner)
         if address in _NAT64:
             return is_public(ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF))
-        if address.sixtofour is not None or address.teredo is not None:
+        if address.sixtofour is not None or address.teredo is not None or any(address in one for one in _NEVER):
             return False
     return address.is_global and not address.is_multicast
 

@@ -1,5 +1,6 @@
 """The gate's own credentials for an upstream: a name with a password file, or what a Docker configuration holds."""
 
+import asyncio
 import base64
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Protocol
 from sealgate.adapters.upstream.docker_config import CredentialHelper, DockerConfig, Entry, read_docker_config
 from sealgate.adapters.watched import Watched
 from sealgate.errors import ConfigurationInvalid, UpstreamUnavailable
-from sealgate.limits import CREDENTIAL_SECONDS, HEADER_FIELD_BYTES
+from sealgate.limits import CREDENTIAL_SECONDS, HEADER_FIELD_BYTES, HELPER_SECONDS
 from sealgate.ports import Clock
 
 
@@ -93,6 +94,7 @@ class DockerConfigFile:
         self._host = host
         self._clock = clock
         self._told: tuple[CredentialHelper, Entry, float] | None = None
+        self._asking = asyncio.Lock()
         found = self._found()
         if found is None:
             raise ConfigurationInvalid(f"{path}: has no credentials for {host}")
@@ -108,8 +110,9 @@ class DockerConfigFile:
         return Credential(username=entry.username, secret=entry.secret, refresh=entry.refresh)
 
     def forget(self) -> None:
-        """See `CredentialSource`."""
-        self._told = None
+        """See `CredentialSource`. A helper is a process: what it said a moment ago, it would say again."""
+        if self._told is not None and self._clock.monotonic() >= self._told[2] - CREDENTIAL_SECONDS + HELPER_SECONDS:
+            self._told = None
 
     def _found(self) -> CredentialHelper | Entry | None:
         config = self._config.now()
@@ -117,13 +120,14 @@ class DockerConfigFile:
 
     async def _asked(self, helper: CredentialHelper) -> Entry | None:
         """What the helper says, at most `limits.CREDENTIAL_SECONDS` ago: it may ask a cloud in its turn."""
-        now = self._clock.monotonic()
-        if self._told is None or self._told[0] != helper or now >= self._told[2]:
-            entry = await helper.ask()
-            if entry is None:
-                return None
-            self._told = (helper, entry, now + CREDENTIAL_SECONDS)
-        return self._told[1]
+        async with self._asking:  # one process at a time
+            now = self._clock.monotonic()
+            if self._told is None or self._told[0] != helper or now >= self._told[2]:
+                entry = await helper.ask()
+                if entry is None:
+                    return None
+                self._told = (helper, entry, now + CREDENTIAL_SECONDS)
+            return self._told[1]
 
 
 def _password(file: str, raw: bytes) -> str:

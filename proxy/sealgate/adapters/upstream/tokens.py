@@ -1,6 +1,8 @@
 """Tokens from a registry's token server (distribution's token specification; OAuth 2.0 for identity tokens)."""
 
+import hashlib
 import re
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -21,7 +23,9 @@ from sealgate.limits import (
     TOKEN_ANSWER_BYTES,
     TOKEN_LEAST_SECONDS,
     TOKEN_MOST_SECONDS,
+    TOKEN_QUIET_SECONDS,
     TOKEN_SERVERS,
+    TOKENS_IN_MEMORY,
 )
 from sealgate.oci import strict_json
 from sealgate.ports import Clock
@@ -61,7 +65,7 @@ class TokenServers:
         self._tls = tls
         self._clock = clock
         self._transports: dict[Origin, Transport] = {}
-        self._quiet_until: dict[Origin, float] = {}
+        self._quiet_until: OrderedDict[tuple[Origin, str], float] = OrderedDict()
 
     def place(self, challenge: Challenge) -> Target:
         """Where tokens for this challenge are asked for.
@@ -87,7 +91,8 @@ class TokenServers:
             UpstreamUnavailable: no token, and no such answer.
         """
         target = self.place(challenge)
-        if (quiet := self._quiet_until.get(target.origin, 0) - self._clock.monotonic()) > 0:
+        asker = target.origin, _fingerprint(credential)
+        if (quiet := self._quiet_until.get(asker, 0) - self._clock.monotonic()) > 0:
             raise UpstreamRefused(_LIMITED, retry_after=int(quiet) + 1)
         transport = self._transport(target.origin)
         refresh = isinstance(credential, Credential) and credential.refresh
@@ -118,12 +123,19 @@ class TokenServers:
             except UpstreamRefused as refused:
                 if refused.status == _LIMITED:
                     wait = RETRY_AFTER_SECONDS if refused.retry_after is None else refused.retry_after
-                    self._quiet_until[target.origin] = self._clock.monotonic() + wait
+                    self._leave_alone(asker, wait)
                 raise UpstreamRefused(refused.status, retry_after=refused.retry_after) from None
             try:
                 return _token(await read_whole(transport, response, TOKEN_ANSWER_BYTES))
             except (TooLarge, JsonMalformed) as error:
                 raise self._unavailable(f"has a token server whose answer cannot be read: {error}") from None
+
+    def _leave_alone(self, asker: tuple[Origin, str], wait: float) -> None:
+        """Not to ask for a while: this server, for this asker. What one was told binds no other."""
+        self._quiet_until[asker] = self._clock.monotonic() + min(wait, TOKEN_QUIET_SECONDS)
+        self._quiet_until.move_to_end(asker)
+        while len(self._quiet_until) > TOKENS_IN_MEMORY:
+            self._quiet_until.popitem(last=False)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -158,3 +170,11 @@ def _token(raw: bytes) -> Token:
 
 async def _once(raw: bytes) -> AsyncIterator[bytes]:
     yield raw
+
+
+def _fingerprint(credential: Credential | str | None) -> str:
+    """Whose right it is, without the secret itself."""
+    if credential is None:
+        return ""
+    told = credential if isinstance(credential, str) else f"{credential.username}\n{credential.secret}"
+    return hashlib.sha256(told.encode(errors="surrogateescape")).hexdigest()

@@ -1,5 +1,6 @@
 """Docker's configuration and the programs that it names."""
 
+import asyncio
 import base64
 import json
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from sealgate.adapters.upstream import docker_config
 from sealgate.adapters.upstream.credentials import Credential, DockerConfigFile, PasswordFile
 from sealgate.adapters.upstream.docker_config import CredentialHelper, Entry, read_docker_config
 from sealgate.errors import ConfigurationInvalid, UpstreamUnavailable
-from sealgate.limits import CREDENTIAL_FILE_SECONDS, CREDENTIAL_SECONDS
+from sealgate.limits import CREDENTIAL_FILE_SECONDS, CREDENTIAL_SECONDS, HELPER_SECONDS
 from sealgate.testing.clock import FixedClock
 
 ENDLESS = r"""printf '{"Username":"a","Secret":"b"}'; head -c 100000 /dev/zero | tr '\0' ' '"""
@@ -131,8 +132,12 @@ async def test_a_helper_is_asked_again_after_a_while_and_when_its_answer_was_not
     clock.advance(CREDENTIAL_SECONDS)
     await source.current()
     assert runs() == 2
-    source.forget()
+    source.forget()  # what it said a moment ago it would say again: who is refused often starts no process each time
     await source.current()
+    assert runs() == 2
+    clock.advance(HELPER_SECONDS)
+    source.forget()
+    await asyncio.gather(*(source.current() for _ in range(5)))
     assert runs() == 3
 
 
