@@ -5,12 +5,15 @@ import gzip
 import itertools
 import json
 import tracemalloc
+from pathlib import Path
 
+import aiohttp
 import pytest
 
 from sealgate.limits import MANIFEST_BYTES
 from sealgate.oci.digest import Digest
 from sealgate.testing import images
+from sealgate.testing.client import RegistryClient
 from sealgate.testing.registry import Answer, MemoryRegistry
 
 GOOD = images.oci_image(seed=1)
@@ -395,3 +398,28 @@ async def test_b38_urls_neither_come_out_nor_go_in(world, reason, where):
     world.registry.requests.clear()
     assert (await world.client.push_manifest("team/app", "2.0", raw, media_type)).status == 400
     assert world.wrote() == []
+
+
+async def test_f3_a_registry_that_vanishes_in_the_middle_frees_what_it_held(start_gate):
+    """No end and no reset ever comes, as from a machine that lost its network: only the time without a byte tells."""
+    blob = Digest.of(GOOD.blobs[-1])
+    async with MemoryRegistry() as registry, aiohttp.ClientSession() as session:
+        registry.add_artifact("team/app", GOOD, "1.0")
+        registry.script("GET .*/blobs/.*", Answer(body=b"abc", repeat=2, pause=3600))
+        said = {"name": "default", "url": registry.url, "timeouts": {"idle": 1}}
+        policies = {"open.yaml": "name: open\nrepositories: ['**']\nallow_unsigned: true\n"}
+        gate = await start_gate(registry.url, policies, more={"upstreams": [said]})
+        client = RegistryClient(gate.url, session)
+        assert (await client.pull("team/app", "1.0")).status == 200
+        ends = await asyncio.gather(*(client.blob("team/app", blob) for _ in range(20)), return_exceptions=True)
+        assert [end for end in ends if not isinstance(end, aiohttp.ClientError) and end.status != 503] == []
+        port = int(registry.url.rpartition(":")[2])
+        async with asyncio.timeout(10):
+            while established(port) > 1:  # noqa: ASYNC110  (one may be kept for the next request)
+                await asyncio.sleep(0.02)
+
+
+def established(port):
+    """How many connections to a port stand, as the kernel has it (proc(5), /proc/net/tcp)."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(remote.endswith(f":{port:04X}") and state == "01" for _, _, remote, state, *_ in lines)
