@@ -52,6 +52,8 @@ VERIFICATION_THREADS: Final = 2  # measured: more gain nothing (the verifier hol
 
 # Signatures: what is larger is refused unread, so that no candidate takes more than about 100 ms.
 PUBLIC_KEY_BYTES: Final = 16 * 1024  # ours: one PEM public key; RSA-8192 takes 1.5 KiB
+PUBLIC_KEYS_IN_MEMORY: Final = 1024  # ours: those that were loaded last, about 1 KiB each
+AUTHORITIES_IN_MEMORY: Final = 64  # ours: of the trusted roots, what is worked out once for each
 BUNDLE_BYTES: Final = 256 * 1024  # ours: a signature's bundle takes 5 to 20 KiB
 SIGNED_PAYLOAD_BYTES: Final = 128 * 1024  # ours: a signature's payload takes under 1 KiB, its annotations apart
 LOG_ENTRY_BYTES: Final = 64 * 1024  # ours: cosign's annotation takes 1 to 5 KiB

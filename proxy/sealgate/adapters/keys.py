@@ -8,7 +8,7 @@ import binascii
 import hashlib
 import re
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final, TypeAlias
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -18,7 +18,14 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from sealgate.errors import KeyRejected
 from sealgate.evidence.keys import PublicKey
-from sealgate.limits import PUBLIC_KEY_BYTES, RSA_EXPONENT_BITS, RSA_LEAST_BITS, RSA_LEAST_EXPONENT, RSA_MOST_BITS
+from sealgate.limits import (
+    PUBLIC_KEY_BYTES,
+    PUBLIC_KEYS_IN_MEMORY,
+    RSA_EXPONENT_BITS,
+    RSA_LEAST_BITS,
+    RSA_LEAST_EXPONENT,
+    RSA_MOST_BITS,
+)
 
 _Attempt: TypeAlias = Callable[[], object]
 _Key: TypeAlias = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey
@@ -140,6 +147,7 @@ def _holds(attempt: _Attempt) -> bool:
     return True
 
 
+@lru_cache(PUBLIC_KEYS_IN_MEMORY)
 def _load(spki: bytes) -> _Key:
     try:
         key = serialization.load_der_public_key(spki)

@@ -6,6 +6,8 @@ API takes any purpose. Ours are the purpose, which authority it is, and the reas
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Final
@@ -22,10 +24,12 @@ from sealgate.adapters.signatures.trusted_roots import Authority
 from sealgate.errors import KeyRejected
 from sealgate.evidence.keys import PublicKey
 from sealgate.evidence.reason import Reason
-from sealgate.limits import CHAIN_CERTIFICATES
+from sealgate.limits import AUTHORITIES_IN_MEMORY, CHAIN_CERTIFICATES
 
 CODE_SIGNING: Final = ExtendedKeyUsageOID.CODE_SIGNING
 TIME_STAMPING: Final = ExtendedKeyUsageOID.TIME_STAMPING
+
+_REFUSALS: Final = (VerificationError, x509.UnsupportedGeneralNameType)
 
 _Certificates = Sequence[x509.Certificate]
 
@@ -55,7 +59,7 @@ def path(
     authority: Authority,
     at: datetime,
     purpose: x509.ObjectIdentifier = CODE_SIGNING,
-) -> list[x509.Certificate]:
+) -> tuple[x509.Certificate, ...]:
     """The certificates from a leaf to an authority's anchor, all of them valid at a time and for a purpose.
 
     They are the trusted root's: an intermediate that only a signature brings along is nobody's, even where the anchor
@@ -65,20 +69,98 @@ def path(
         Rejected: there is no such path: one of its certificates is out of date (attacks A10), is no authority's, is not
             for this purpose, or must not vouch for this name.
     """
-    between, anchor = list(authority.certificates[:-1]), authority.certificates[-1]
-    ca_policy, leaf_policy = _policies(purpose)
-    # What it counts are the authorities between the two.
-    builder = PolicyBuilder().store(Store([anchor])).time(at).max_chain_depth(CHAIN_CERTIFICATES - 2)
-    verifier = builder.extension_policies(ca_policy=ca_policy, ee_policy=leaf_policy).build_client_verifier()
     try:
-        return verifier.verify(leaf, between).chain
-    except (VerificationError, x509.UnsupportedGeneralNameType) as bad:
+        return _verified(leaf, authority, at, purpose)
+    except _REFUSALS as bad:
+        between, anchor = authority.certificates[:-1], authority.certificates[-1]
         then = [one for one in (leaf, anchor, *between) if _valid(one, at)]
         if _leads(leaf, between, anchor) and not ({leaf, anchor} <= {*then} and _leads(leaf, then, anchor)):
             text = f"a certificate in its chain was not valid at {at:%Y-%m-%d %H:%M:%S} UTC"
             raise Rejected(Reason.CERTIFICATE_NOT_VALID_AT_SIGNING, text) from bad
         text = f"its certificate's chain does not hold up to the trusted root: {bad}"
         raise Rejected(Reason.CERTIFICATE_CHAIN_UNTRUSTED, text) from bad
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """How a certificate leads to an authority.
+
+    Of all that makes a path good, only the dates of its certificates depend on the time. So one path is judged, and at
+    each time its dates; only where those do not hold another path is looked for.
+
+    Args:
+        leaf: the certificate.
+        authority: the authority.
+        purpose: what for.
+        usual: the path that held when the last of all these certificates became valid; empty where there was none.
+    """
+
+    leaf: x509.Certificate
+    authority: Authority
+    purpose: x509.ObjectIdentifier
+    usual: tuple[x509.Certificate, ...]
+
+    def at(self, moment: datetime) -> tuple[x509.Certificate, ...]:
+        """The same as `path`, which see."""
+        if self.usual and all(_valid(one, moment) for one in self.usual):
+            return self.usual
+        return path(self.leaf, self.authority, moment, self.purpose)
+
+
+def route(leaf: x509.Certificate, authority: Authority, purpose: x509.ObjectIdentifier = CODE_SIGNING) -> Route:
+    """How a certificate leads to an authority; that it has no usual path says nothing yet."""
+    at = max(one.not_valid_before_utc for one in (leaf, *authority.certificates))
+    try:
+        usual = _verified(leaf, authority, at, purpose)
+    except _REFUSALS:
+        usual = ()
+    return Route(leaf=leaf, authority=authority, purpose=purpose, usual=usual)
+
+
+def _verified(
+    leaf: x509.Certificate, authority: Authority, at: datetime, purpose: x509.ObjectIdentifier
+) -> tuple[x509.Certificate, ...]:
+    """A path, or one of `_REFUSALS`.
+
+    What is above a leaf is the same for all leaves of one issuer, and all of it but the dates is the same for ever. So
+    a way up that held is remembered, and only its dates and the leaf are judged: that is half of the work. Name
+    constraints are about leaves: a way up that has any is judged whole each time.
+    """
+    known = _ways_up(authority, purpose)
+    for up in tuple(known):
+        if all(_valid(one, at) for one in up):
+            with suppress(*_REFUSALS):
+                return (*_path(leaf, (), up[0], at, purpose), *up[1:])
+    found = _path(leaf, authority.certificates[:-1], authority.certificates[-1], at, purpose)
+    up = found[1:]
+    if up and not any(_constrains_names(one) for one in up):
+        known.add(up)
+    return found
+
+
+@lru_cache(AUTHORITIES_IN_MEMORY)
+def _ways_up(authority: Authority, purpose: x509.ObjectIdentifier) -> set[tuple[x509.Certificate, ...]]:
+    """The paths that have held, without their leaves: of the authority's certificates, so there are few."""
+    del authority, purpose  # it is theirs
+    return set()
+
+
+def _constrains_names(certificate: x509.Certificate) -> bool:
+    return any(isinstance(one.value, x509.NameConstraints) for one in certificate.extensions)
+
+
+def _path(
+    leaf: x509.Certificate,
+    between: _Certificates,
+    anchor: x509.Certificate,
+    at: datetime,
+    purpose: x509.ObjectIdentifier,
+) -> tuple[x509.Certificate, ...]:
+    ca_policy, leaf_policy = _policies(purpose)
+    # What it counts are the authorities between the two.
+    builder = PolicyBuilder().store(Store([anchor])).time(at).max_chain_depth(CHAIN_CERTIFICATES - 2)
+    verifier = builder.extension_policies(ca_policy=ca_policy, ee_policy=leaf_policy).build_client_verifier()
+    return tuple(verifier.verify(leaf, list(between)).chain)
 
 
 @lru_cache(maxsize=2)

@@ -5,17 +5,18 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from cryptography import x509
 from cryptography.x509.oid import ObjectIdentifier
-from rfc3161_client import TimeStampResponse, VerificationError, VerifierBuilder, decode_timestamp_response
+from rfc3161_client import TimeStampResponse, VerificationError, Verifier, VerifierBuilder, decode_timestamp_response
 
 from sealgate.adapters.signatures import certificate_chain
 from sealgate.adapters.signatures.rejection import Rejected
 from sealgate.adapters.signatures.trusted_roots import Authority
 from sealgate.evidence.reason import Reason
-from sealgate.limits import CHAIN_CERTIFICATES
+from sealgate.limits import AUTHORITIES_IN_MEMORY, CHAIN_CERTIFICATES
 
 # SHA-256, SHA-384 and SHA-512 (RFC 5754 section 2); `rfc3161-client` leaves it to OpenSSL, which knows older ones.
 _DIGESTS: Final = frozenset(ObjectIdentifier(f"2.16.840.1.101.3.4.2.{number}") for number in (1, 2, 3))
@@ -54,7 +55,7 @@ def verify(token: bytes, signature: bytes, authorities: Sequence[Authority]) -> 
         raise Rejected(Reason.TRUSTED_ROOT_KEY_OUTSIDE_VALIDITY, text)
     # (4) Its certificates were valid then, and the first is for timestamps and for nothing else (attacks A8).
     try:
-        certificate_chain.path(authority.certificates[0], authority, at, certificate_chain.TIME_STAMPING)
+        _route(authority).at(at)
     except Rejected as bad:
         raise Rejected(Reason.TIMESTAMP_INVALID, f"its timestamp's authority: {bad.detail}") from bad
     return at
@@ -79,9 +80,18 @@ def _names(response: TimeStampResponse, leaf: x509.Certificate) -> bool:
 
 
 def _verifies(response: TimeStampResponse, signature: bytes, authority: Authority) -> bool:
-    leaf, *others = authority.certificates
-    builder = VerifierBuilder(tsa_certificate=leaf, intermediates=others[:-1], roots=others[-1:] or [leaf])
     try:
-        return builder.build().verify_message(response, signature)
+        return _verifier(authority).verify_message(response, signature)
     except (VerificationError, ValueError):
         return False
+
+
+@lru_cache(AUTHORITIES_IN_MEMORY)
+def _verifier(authority: Authority) -> Verifier:
+    leaf, *others = authority.certificates
+    return VerifierBuilder(tsa_certificate=leaf, intermediates=others[:-1], roots=others[-1:] or [leaf]).build()
+
+
+@lru_cache(AUTHORITIES_IN_MEMORY)
+def _route(authority: Authority) -> certificate_chain.Route:
+    return certificate_chain.route(authority.certificates[0], authority, certificate_chain.TIME_STAMPING)

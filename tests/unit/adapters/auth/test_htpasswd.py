@@ -60,6 +60,7 @@ async def test_nobody_is_behind_the_decoy(opened, monkeypatch):
         (f"{ANN}\n{ANN}", "2: ann is there twice"),
         ("ann:" + hashed("x").replace("$04$", "$20$"), "1: ann: a cost between 4 and 14"),
     ],
+    ids=["sha", "apr1", "plain", "no colon", "no name", "twice", "cost"],
 )
 def test_what_is_no_user(line, told):
     with pytest.raises(ConfigurationInvalid) as caught:

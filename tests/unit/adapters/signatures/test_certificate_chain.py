@@ -1,6 +1,7 @@
 """The way from a leaf to an authority: by signatures, all of it valid at the time and for the purpose."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -109,7 +110,7 @@ def test_a_path_leads_from_the_leaf_to_the_anchor(private_sigstore: PrivateSigst
     authority = CertificateAuthority.create(start=start, end=end, intermediates=[TimeRange(start=start)] * depth)
     world = private_sigstore.with_parts(authority=authority)
     leaf = world.keyless(identity="dev@example.com", issuer="https://i.example").certificate
-    assert certificate_chain.path(leaf, trusted(*authority.chain), at) == [leaf, *authority.chain]
+    assert certificate_chain.path(leaf, trusted(*authority.chain), at) == (leaf, *authority.chain)
     assert certificate_chain.issued(leaf, trusted(*authority.chain))
     # What the root does not name is not there.
     assert certificate_chain.issued(leaf, trusted(authority.chain[-1])) is (depth == 0)
@@ -276,3 +277,111 @@ def test_a_leaf_is_no_authority(
     authority = make()
     with refused(Reason.CERTIFICATE_CHAIN_UNTRUSTED):
         certificate_chain.path(authority.chain[0], trusted(*anchor.chain), at)
+
+
+# --- what was judged once is not judged again -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def remembered(
+    private_sigstore: PrivateSigstore, anchor: CertificateAuthority, at: datetime, certify: Certify
+) -> Callable[..., tuple[CertificateAuthority, Authority]]:
+    """Makes an authority in two steps below the anchor, by which a good leaf was judged already."""
+
+    def make(**options: Any) -> tuple[CertificateAuthority, Authority]:
+        one_below = x509.BasicConstraints(ca=True, path_length=1)
+        upper = below(
+            private_sigstore,
+            anchor.chain[0],
+            anchor.issuing_key,
+            **{"called": "upper", "constraints": one_below, **options},
+        )
+        lower = below(private_sigstore, upper.chain[0], upper.issuing_key, called="lower")
+        root = trusted(lower.chain[0], upper.chain[0], anchor.chain[0])
+        leaf = certify(authority=lower).certificate
+        assert certificate_chain.path(leaf, root, at) == (leaf, *root.certificates)
+        return lower, root
+
+    return make
+
+
+def test_another_leaf_of_the_same_authority_is_judged_alike(
+    remembered: Callable[..., tuple[CertificateAuthority, Authority]], certify: Certify, at: datetime
+) -> None:
+    lower, root = remembered()
+    leaf = certify(authority=lower).certificate
+    assert certificate_chain.path(leaf, root, at) == (leaf, *root.certificates)
+
+
+def test_a_leaf_is_judged_whatever_its_authority_has_issued_before(
+    remembered: Callable[..., tuple[CertificateAuthority, Authority]],
+    private_sigstore: PrivateSigstore,
+    certify: Certify,
+    at: datetime,
+) -> None:
+    """Forged, out of date, with something critical in it that nobody knows, or an authority itself."""
+    lower, root = remembered()
+    forged = certify(authority=replace(lower, issuing_key=SigningKey.generate("ecdsa-p384"))).certificate
+    may_issue = certify(authority=lower, more=[x509.BasicConstraints(ca=True, path_length=None)]).certificate
+    for leaf in (forged, may_issue, *lower.chain):
+        for purpose in (certificate_chain.CODE_SIGNING, certificate_chain.TIME_STAMPING):
+            with refused(Reason.CERTIFICATE_CHAIN_UNTRUSTED):
+                certificate_chain.path(leaf, root, at, purpose)
+    good = certify(authority=lower).certificate
+    with refused(Reason.CERTIFICATE_NOT_VALID_AT_SIGNING):
+        certificate_chain.path(good, root, good.not_valid_after_utc + timedelta(seconds=1))
+
+
+def test_a10_what_is_above_a_leaf_is_valid_at_each_time(
+    remembered: Callable[..., tuple[CertificateAuthority, Authority]],
+    private_sigstore: PrivateSigstore,
+    certify: Certify,
+    at: datetime,
+) -> None:
+    """Also where it held for another leaf, and for this one at another time."""
+    ended = at + timedelta(minutes=1)
+    lower, root = remembered(valid=TimeRange(start=private_sigstore.start, end=ended))
+    leaf = certify(authority=lower).certificate
+    route = certificate_chain.route(leaf, root)
+    for moment in (at, ended):
+        assert route.at(moment) == certificate_chain.path(leaf, root, moment) == (leaf, *root.certificates)
+    for judge in (route.at, lambda moment: certificate_chain.path(leaf, root, moment)):
+        with refused(Reason.CERTIFICATE_NOT_VALID_AT_SIGNING):
+            judge(ended + timedelta(seconds=1))
+
+
+@pytest.mark.parametrize("placed", ["above", "issuing"])
+def test_name_constraints_are_judged_for_each_leaf(
+    remembered: Callable[..., tuple[CertificateAuthority, Authority]],
+    make: Callable[..., CertificateAuthority],
+    anchor: CertificateAuthority,
+    certify: Certify,
+    at: datetime,
+    placed: str,
+) -> None:
+    """A good name does not open the way for another one."""
+    only = [(x509.NameConstraints([MAIL], None), True)]
+    if placed == "above":
+        authority, root = remembered(more=only)
+    else:
+        authority = make(more=only)
+        root = trusted(authority.chain[0], *anchor.chain)
+        certificate_chain.path(certify(authority=authority).certificate, root, at)
+    other = certify(authority=authority, names=[x509.RFC822Name("dev@elsewhere.example")]).certificate
+    with refused(Reason.CERTIFICATE_CHAIN_UNTRUSTED):
+        certificate_chain.path(other, root, at)
+    assert not certificate_chain.route(other, root).usual
+
+
+def test_a_route_is_known_where_its_usual_path_never_was(
+    private_sigstore: PrivateSigstore, certify: Certify, at: datetime
+) -> None:
+    """A certificate of the authority begins after the leaf's end; the path that needs it not is found at each time."""
+    start, end = private_sigstore.start, private_sigstore.end
+    authority = private_sigstore.authority
+    late = CertificateAuthority.create(start=at + timedelta(days=1), end=end).chain[0]
+    leaf = certify().certificate
+    route = certificate_chain.route(leaf, trusted(authority.chain[0], late, authority.chain[1]))
+    assert start < at
+    assert not route.usual
+    assert route.at(at) == (leaf, *authority.chain)

@@ -219,6 +219,7 @@ def test_an_envelope_of_intoto_v1_is_known_by_its_hash_as_writers_write_it() -> 
         KEY.public_pem.replace(b"PUBLIC KEY", b"RSA PUBLIC KEY"),
         b"",
     ],
+    ids=["no PEM", "two", "two kinds", "another kind", "none"],
 )
 def test_a_verifier_is_one_pem_block(verifier: bytes) -> None:
     case = message_case("hashedrekord 0.0.1", KEY, SignedPayload(MESSAGE))

@@ -217,7 +217,7 @@ def test_a8_the_path_to_the_authority_says_so_by_itself(
         tsa = authority_with(root_key, private_sigstore, usages=asked, critical=critical or good)
         arguments = (tsa.leaf, trusted(tsa), at, certificate_chain.TIME_STAMPING)
         if good:
-            assert certificate_chain.path(*arguments) == list(tsa.chain)
+            assert certificate_chain.path(*arguments) == tsa.chain
         else:
             with refused(Reason.CERTIFICATE_CHAIN_UNTRUSTED):
                 certificate_chain.path(*arguments)
