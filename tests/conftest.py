@@ -107,7 +107,7 @@ def _described(artifact: Artifact | OciObject) -> OciObject:
 
 def _reason_of(reply: Reply) -> str:
     """The reason code in a refusal; "" where there is none."""
-    if not reply.body:
+    if reply.status < 400 or not reply.body:
         return ""
     return str(json.loads(reply.body)["errors"][0].get("detail", {}).get("reason", ""))
 

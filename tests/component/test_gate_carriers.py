@@ -1,5 +1,6 @@
 """Carriers: what passes unsigned because it carries signatures, and what only looks so."""
 
+import asyncio
 import base64
 import json
 
@@ -24,7 +25,7 @@ OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 @pytest.mark.parametrize(
     "image", [IMAGE, images.index(seed=30), images.docker_image(seed=3)], ids=["image", "index", "docker"]
 )
-async def test_something_runnable_at_a_carriers_tag_is_an_ordinary_push(world, tag, image):
+async def test_a27_something_runnable_at_a_carriers_tag_is_an_ordinary_push(world, tag, image):
     reply = await world.client.push("team/app", image, tag)
     assert reply.status == 403
     assert tag not in world.registry.tags("team/app")
@@ -34,7 +35,7 @@ async def test_something_runnable_at_a_carriers_tag_is_an_ordinary_push(world, t
     assert image.raw not in reply.body
 
 
-async def test_something_runnable_at_a_carriers_tag_may_be_signed_as_anything(world):
+async def test_a27_something_runnable_at_a_carriers_tag_may_be_signed_as_anything(world):
     assert (await world.client.push("team/app", IMAGE, SIG)).status == 403
     assert (await world.client.push_signature("team/app", world.bundle(IMAGE))).status == 201
     assert (await world.client.push("team/app", IMAGE, SIG)).status == 201
@@ -58,7 +59,7 @@ async def test_a_signature_at_an_ordinary_tag_is_an_ordinary_artifact(world):
     assert "1.0" not in world.registry.tags("team/app")
 
 
-async def test_a_signature_at_the_tag_of_another_image_is_malformed(world, reason):
+async def test_a27_a_signature_at_the_tag_of_another_image_is_malformed(world, reason):
     carrier = world.signature(FOREIGN.digest)
     for blob in carrier.blobs.values():
         assert (await world.client.push_blob("team/app", blob)).status == 201
@@ -110,7 +111,7 @@ RUNS = json.dumps({"os": "linux", "architecture": "amd64", "config": {"Cmd": ["/
         "notation",
     ],
 )
-async def test_what_only_looks_like_a_carrier_is_malformed(world, reason, carrier):
+async def test_a27_what_only_looks_like_a_carrier_is_malformed(world, reason, carrier):
     reply = await world.client.push("team/app", carrier, SIG)
     assert (reply.status, reason(reply)) == (403, "carrier-malformed")
     assert world.registry.tags("team/app") == {}
@@ -236,7 +237,7 @@ async def test_an_attestation_with_several_subjects_comes_out_with_its_blobs(wor
 # Junk
 
 
-async def test_150_referrers_of_which_one_is_good_are_never_a_denial(world):
+async def test_a17_150_referrers_of_which_one_is_good_are_never_a_denial(world):
     """Junk may make it a doubt, never a "no" (design section 5)."""
     world.add("team/app", IMAGE, signed=False)
     good = world.bundle(IMAGE)
@@ -254,7 +255,7 @@ async def test_150_referrers_of_which_one_is_good_are_never_a_denial(world):
     assert len(world.registry.requests) < 350
 
 
-async def test_150_referrers_of_another_kind_do_not_hide_a_signature(plain_registry, gate_world):
+async def test_a17_150_referrers_of_another_kind_do_not_hide_a_signature(plain_registry, gate_world):
     """What says that it is a signature is read first; the word of a listing orders, and decides nothing."""
     async with gate_world(plain_registry) as world:
         world.add("team/app", IMAGE, signed=False)
@@ -270,7 +271,7 @@ async def test_150_referrers_of_another_kind_do_not_hide_a_signature(plain_regis
         assert (await world.client.pull("team/app", "1.0")).status == 200
 
 
-async def test_1000_layers_at_the_signature_tag_are_a_doubt(world, reason):
+async def test_a17_1000_layers_at_the_signature_tag_are_a_doubt(world, reason):
     world.add("team/app", IMAGE, signed=False)
     many = images.artifact(
         [(SIMPLE_SIGNING, payload(IMAGE.digest, n=n)) for n in range(1000)], config=(OCI_CONFIG, b"{}")
@@ -280,6 +281,31 @@ async def test_1000_layers_at_the_signature_tag_are_a_doubt(world, reason):
     assert (reply.status, reason(reply)) == (503, "evidence-too-much")
     assert len(world.registry.requests) < 120
     world.put("team/app", world.bundle(IMAGE))
+
+
+@pytest.mark.parametrize("size", [4 * 1024 * 1024 + 1, 10 * 1024**3])
+async def test_a18_a_signature_of_any_size_is_not_asked_for(world, reason, size):
+    world.add("team/app", IMAGE, signed=False)
+    carrier = images.artifact([(SIMPLE_SIGNING, payload(IMAGE.digest))], config=(OCI_CONFIG, b"{}"))
+    manifest = json.loads(carrier.raw)
+    manifest["layers"][0]["size"] = size
+    world.registry.add_manifest("team/app", json.dumps(manifest).encode(), OCI_MANIFEST, SIG)
+    reply = await world.client.pull("team/app", "1.0")
+    assert (reply.status, reason(reply)) == (503, "evidence-too-much")
+    assert not [asked for asked in world.asked() if "/blobs/" in asked]
+
+
+@pytest.mark.parametrize("body", [{"chunked": True}, {"length": 10 * 1024**3}, {}], ids=["chunked", "long", "open"])
+async def test_a18_a_signature_is_read_to_the_size_that_its_manifest_says(world, reason, body):
+    """A good one, of some hundred bytes; what comes instead has no end."""
+    world.add("team/app", IMAGE)
+    answer = Answer(body=b"x" * 65536, repeat=None, **body)
+    world.registry.script("GET /v2/team/app/blobs/.*", answer)
+    async with asyncio.timeout(20):
+        reply = await world.client.pull("team/app", "1.0")
+    assert reply.status == 503
+    assert reason(reply) in {"evidence-too-much", "upstream-unavailable"}
+    assert IMAGE.raw not in reply.body
 
 
 async def test_a_carrier_is_read_once(world):
@@ -327,7 +353,7 @@ async def test_a_carrier_that_is_read_for_too_long_is_a_doubt(world, reason, mon
     assert (await world.client.pull("team/app", SIG)).status == 200
 
 
-async def test_150_other_referrers_in_the_api_do_not_hide_a_signature(world):
+async def test_a17_150_other_referrers_in_the_api_do_not_hide_a_signature(world):
     world.add("team/app", IMAGE, signed=False)
     for seed in range(150):
         junk = images.artifact([("text/plain", b"%d" % seed)], artifact_type="text/plain", subject=IMAGE)

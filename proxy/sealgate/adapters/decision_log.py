@@ -9,7 +9,7 @@ from typing import BinaryIO, Final, Self
 from sealgate.errors import ConfigurationInvalid
 from sealgate.oci.digest import NO_CONTENT
 from sealgate.oci.strict_json import Json
-from sealgate.policy.decision import Decision, Finding, RuleResult
+from sealgate.policy.decision import Decision, Excepted, Finding, RuleResult
 from sealgate.ports import DecisionRecord
 
 _LOG: Final = logging.getLogger(__name__)
@@ -95,6 +95,7 @@ def line_of(record: DecisionRecord) -> dict[str, Json]:
         "signers": list(_signers(decision)),
         "warnings": list(decision.warnings),
         "covered_by": str(decision.covered_by) if decision.covered_by else None,
+        "exceptions": [_excepted(excepted) for excepted in decision.exceptions],
         "inspected": record.inspected,
         "cached": record.cached,
         "took_ms": record.took_ms,
@@ -115,6 +116,16 @@ def _finding(result: RuleResult, finding: Finding) -> Json:
         "reason": finding.reason.value,
         "text": finding.text,
         "source": finding.source or None,
+    }
+
+
+def _excepted(excepted: Excepted) -> Json:
+    return {
+        "policy": excepted.policy,
+        "digest": str(excepted.digest),
+        "reason": excepted.reason,
+        "expires": _moment(excepted.expires),
+        "approved_by": excepted.approved_by or None,
     }
 
 

@@ -30,9 +30,10 @@ from sealgate.evidence.signature import Evidence
 from sealgate.limits import ADMIT_TTL_SECONDS, INDEX_DEPTH, RESOLUTIONS_IN_MEMORY
 from sealgate.oci.artifact import kinds_of
 from sealgate.oci.digest import Digest
-from sealgate.oci.manifest import Index, Manifest
+from sealgate.oci.manifest import NO_PLATFORM, Index, Manifest
 from sealgate.oci.reference import Repository
-from sealgate.policy.decide import cover, decide, refuse
+from sealgate.policy.cover import cover
+from sealgate.policy.decide import decide, refuse
 from sealgate.policy.decision import Decision, Finding, Outcome, Subject
 from sealgate.policy.model import Operation, PolicySet, Resolved
 from sealgate.policy.rules import applies
@@ -168,21 +169,31 @@ class Judge:
             return judgement
         indexes = await self.listings.of_child(artifact.repository, artifact.digest)
         judged: list[Decision] = []
+        bare: set[Digest] = set()
         for digest in indexes:
-            index = await self._index(artifact, digest, access, depth + 1)
-            if index is not None:
-                judged.append(index)
-            if index is not None and index.admitted:
-                covered = cover(decision, judged, resolved, self._clock.now())
+            found = await self._index(artifact, digest, access, depth + 1)
+            if found is None:
+                continue
+            index, platforms = found
+            judged.append(index)
+            if platforms == {NO_PLATFORM}:
+                bare.add(digest)
+            if index.admitted:
+                covered = cover(decision, judged, resolved, self._clock.now(), frozenset(bare))
                 if covered.admitted:
                     return replace(judgement, decision=covered)
-        decision = cover(decision, judged, resolved, self._clock.now())
+        decision = cover(decision, judged, resolved, self._clock.now(), frozenset(bare))
         if artifact.by_digest and not judged:
             decision = _perhaps_a_child(decision)
         return replace(judgement, decision=decision)
 
-    async def _index(self, child: Artifact, digest: Digest, access: Access, depth: int) -> Decision | None:
-        """What is decided about an index that is said to list the child; None when it does not, or is gone."""
+    async def _index(
+        self, child: Artifact, digest: Digest, access: Access, depth: int
+    ) -> tuple[Decision, set[str]] | None:
+        """What is decided about an index that is said to list the child, and for which platforms it lists it.
+
+        None: it does not list it, or is gone.
+        """
         try:
             manifest = await self._manifests.by_digest(child.repository, digest, access)
         except (ContentMismatch, ManifestMalformed, TooLarge):
@@ -190,11 +201,14 @@ class Judge:
         except (UpstreamRefused, UpstreamUnavailable) as lost:
             if isinstance(lost, UpstreamRefused) and lost.status == _NOT_FOUND:
                 return None
-            return self._unread(digest, f"an index that lists it cannot be read: {lost}", lost)
-        if not isinstance(manifest, Index) or child.digest not in {entry.digest for entry in manifest.manifests}:
+            return self._unread(digest, f"an index that lists it cannot be read: {lost}", lost), set()
+        if not isinstance(manifest, Index):
+            return None
+        platforms = {entry.platform for entry in manifest.manifests if entry.digest == child.digest}
+        if not platforms:
             return None
         index = Artifact(repository=child.repository, digest=digest, manifest=manifest)
-        return (await self._by_policies_or_index(index, access, depth)).decision
+        return (await self._by_policies_or_index(index, access, depth)).decision, platforms
 
     async def _by_policies(self, artifact: Artifact, resolved: Resolved, access: Access) -> Judgement:
         key = self._key(artifact, resolved.digest)

@@ -56,5 +56,5 @@ def policies_from(settings: Settings) -> PolicySet:
     Raises:
         ConfigurationInvalid: with every problem of every file.
     """
-    loaded = load_policies(settings.policies, key_ring(dict(settings.keys)), settings.trusted_roots)
+    loaded = load_policies(settings.policies, key_ring(dict(settings.keys)), settings.trusted_roots, settings.names)
     return loaded.policy_set(settings.unmatched)

@@ -18,6 +18,7 @@ class Reason(StrEnum):
     KEY_OUTSIDE_VALIDITY = "key-outside-validity"
     IDENTITY_MISMATCH = "identity-mismatch"
     ISSUER_MISMATCH = "issuer-mismatch"
+    CLAIM_MISMATCH = "claim-mismatch"
     THRESHOLD_NOT_MET = "threshold-not-met"
     CERTIFICATE_INVALID = "certificate-invalid"
     CERTIFICATE_CHAIN_UNTRUSTED = "certificate-chain-untrusted"
@@ -33,9 +34,11 @@ class Reason(StrEnum):
     TIMESTAMP_MISSING = "timestamp-missing"
     TIMESTAMP_INVALID = "timestamp-invalid"
     SIGNED_IN_THE_FUTURE = "signed-in-the-future"
+    SIGNATURE_TOO_OLD = "signature-too-old"
     PAYLOAD_MALFORMED = "payload-malformed"
     PAYLOAD_TYPE_UNKNOWN = "payload-type-unknown"
     SUBJECT_MISMATCH = "subject-mismatch"
+    REFERENCE_MISMATCH = "reference-mismatch"
     PREDICATE_TYPE_MISMATCH = "predicate-type-mismatch"
     CARRIER_MALFORMED = "carrier-malformed"
     BLOB_NOT_ADMITTED = "blob-not-admitted"
@@ -44,6 +47,9 @@ class Reason(StrEnum):
     CONTENT_MISMATCH = "content-mismatch"
     SIGNATURE_TYPE_NOT_SUPPORTED_YET = "signature-type-not-supported-yet"
     CHILD_OF_UNKNOWN_INDEX = "child-of-unknown-index"
+    CHILD_NOT_SIGNED = "child-not-signed"
+    DENIED_BY_POLICY = "denied-by-policy"
+    EXCEPTION_EXPIRED = "exception-expired"
     UPSTREAM_UNAVAILABLE = "upstream-unavailable"
     UPSTREAM_LIMITED = "upstream-limited"
     EVIDENCE_TOO_MUCH = "evidence-too-much"
@@ -74,6 +80,7 @@ CURABLE: Final = frozenset(
         Reason.KEY_OUTSIDE_VALIDITY,
         Reason.IDENTITY_MISMATCH,
         Reason.ISSUER_MISMATCH,
+        Reason.CLAIM_MISMATCH,
         Reason.THRESHOLD_NOT_MET,
         Reason.CERTIFICATE_INVALID,
         Reason.CERTIFICATE_CHAIN_UNTRUSTED,
@@ -89,12 +96,16 @@ CURABLE: Final = frozenset(
         Reason.TIMESTAMP_MISSING,
         Reason.TIMESTAMP_INVALID,
         Reason.SIGNED_IN_THE_FUTURE,
+        Reason.SIGNATURE_TOO_OLD,
         Reason.PAYLOAD_MALFORMED,
         Reason.PAYLOAD_TYPE_UNKNOWN,
         Reason.SUBJECT_MISMATCH,
+        Reason.REFERENCE_MISMATCH,
         Reason.PREDICATE_TYPE_MISMATCH,
         Reason.CARRIER_MALFORMED,
         Reason.CHILD_OF_UNKNOWN_INDEX,
+        Reason.CHILD_NOT_SIGNED,
+        Reason.EXCEPTION_EXPIRED,
     }
 )
 """Reasons that a further signature can mend: what is asked for is missing, and what is there does not count."""

@@ -144,6 +144,7 @@ class VerifiedSignature:
         timestamps: the times of timestamp authorities; every timestamp that came with it verified.
         signed_at: every time that a log or a timestamp authority vouched for; empty when none did.
         expires: when this fact stops being one, if it does (a key or root with an end).
+        reference: what the signed payload calls the artifact, as the signer wrote it; "" where it calls it nothing.
     """
 
     source: Source
@@ -154,6 +155,7 @@ class VerifiedSignature:
     timestamps: tuple[datetime, ...] = ()
     signed_at: tuple[datetime, ...] = ()
     expires: datetime | None = None
+    reference: str = ""
 
     @property
     def log_index(self) -> int | None:

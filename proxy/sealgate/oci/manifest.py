@@ -22,6 +22,9 @@ _DESCRIPTOR_FIELDS: Final = frozenset(
     {"mediaType", "digest", "size", "urls", "annotations", "data", "artifactType", "platform"}
 )
 _PLATFORM_FIELDS: Final = frozenset({"architecture", "os", "os.version", "os.features", "variant", "features"})
+NO_PLATFORM: Final = "unknown/unknown"
+"""The platform of what an index lists and nobody runs: BuildKit's attestations."""
+
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 

@@ -178,6 +178,18 @@ class Names:
         """The name of the registry that a canonical name leads to. Raises as `at`."""
         return self.at(repository)[0]
 
+    def spellings(self, repository: Repository) -> frozenset[str]:
+        """How references name a repository, host first, as `spelt` writes them: at its registry and through the gate.
+
+        Raises:
+            ReferenceMalformed: as `at`.
+        """
+        name, own = self.at(repository)
+        registry, gate = self._by_name[name], _authority(self._gate)
+        hosts = registry.names | {_authority(registry.address)}
+        through = {f"{gate}/{host}/{own}" for host in hosts}
+        return frozenset({f"{gate}/{repository}", *through, *(f"{host}/{own}" for host in hosts)})
+
     def canonical_at(self, upstream: str, own: Repository) -> Repository:
         """The canonical name of a repository that a registry calls by its own.
 
@@ -211,6 +223,16 @@ class Names:
         first = own.partition("/")[0]
         if first in self._meant or first == "localhost" or not {".", ":"}.isdisjoint(first):
             raise ReferenceMalformed(f"{first} is the name of a host, and of no registry behind this gate")
+
+
+def spelt(reference: str) -> str:
+    """The repository that a reference with a host names: without tag and digest, and without a port that says nothing.
+
+    What is no such reference comes out as something that names no repository.
+    """
+    host, _, name = reference.partition("@")[0].partition("/")
+    folder, slash, last = name.rpartition("/")
+    return f"{_authority(host)}/{folder}{slash}{last.partition(':')[0]}"
 
 
 def _problems(registries: Sequence[NamedRegistry], gate: str) -> Iterator[str]:

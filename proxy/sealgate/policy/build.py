@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sealgate.errors import ConfigurationInvalid
+from sealgate.policy.build_named import build_denied, build_exemptions
 from sealgate.policy.build_rule import LATER, RuleBuilder, check_name
 from sealgate.policy.matchers import Exact, Glob, exact_or_glob
 from sealgate.policy.model import Mode, Operation, Policy, Rule
@@ -17,7 +18,7 @@ from sealgate.policy.sources import Sources
 from sealgate.policy.strict_yaml import Document
 
 _TAG_GLOB: Final = re.compile(r"[A-Za-z0-9._*?-]+", re.ASCII)  # what tags are made of (oci.reference), and * ?
-_LATER_FIELDS: Final = ("immutable_tags", "on_unsigned_push", "exceptions", "denied", "signature_repository")
+_LATER_FIELDS: Final = ("immutable_tags", "on_unsigned_push", "signature_repository")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,8 @@ def build(document: Document, sources: Sources) -> Built | None:
     rules, used = _rules(document, sources, globs)
     _check_captures(document, globs, used)
     _check_rules(document, data, rules)
+    exemptions = build_exemptions(document)
+    denied = build_denied(document, sources, [rule for rule in rules if rule is not None])
     if document.problems:
         return None
     mode = data.get("mode", "enforce")
@@ -66,6 +69,8 @@ def build(document: Document, sources: Sources) -> Built | None:
         tags=tags,
         allow_unsigned=data.get("allow_unsigned", False),
         rules=tuple(rule for rule in rules if rule is not None),
+        exemptions=exemptions,
+        denied=denied,
     )
     return Built(policy=policy, document=document, disabled=mode == "disabled")
 
@@ -138,6 +143,8 @@ def _check_rules(document: Document, data: Mapping[str, Any], rules: Sequence[Ru
     free = data.get("allow_unsigned", False)
     if free and "rules" in data:
         document.refuse(("allow_unsigned",), "a policy has allow_unsigned or rules, not both")
+    if free and "exceptions" in data:
+        document.refuse(("exceptions",), "exceptions has no meaning beside allow_unsigned", "leave it out")
     asking = any(rule is None or rule.required for rule in rules)
     if not free and not asking and document.all_fit(()):
         hint = "to let everything pass, say allow_unsigned: true instead of rules"

@@ -11,9 +11,12 @@ from typing import Final
 from sealgate.evidence.reason import UNDETERMINED, Reason
 from sealgate.evidence.signature import Evidence
 from sealgate.limits import ADMIT_TTL_SECONDS, DENY_TTL_SECONDS
-from sealgate.policy.decision import Decision, Finding, Outcome, RuleResult, Subject
+from sealgate.oci.digest import Digest
+from sealgate.policy.decision import Decision, Excepted, Finding, Outcome, RuleResult, Subject
+from sealgate.policy.denied import denials
+from sealgate.policy.exceptions import excepted, expired
 from sealgate.policy.model import Mode, Policy, Resolved, Unmatched
-from sealgate.policy.rules import applies, judge
+from sealgate.policy.rules import applies, judge, rests_until
 
 ALLOW_UNSIGNED: Final = "allow_unsigned"
 """What the result of a policy that lets anything pass is called, where a rule's name stands otherwise."""
@@ -41,59 +44,37 @@ def decide(
         raise ValueError("the evidence is about another digest")
     if not resolved.policies:
         return _unmatched(resolved.unmatched, subject, now, admit_seconds)
-    results = tuple(result for policy in resolved.policies for result in _results(policy, subject, evidence, now))
-    until = min(
-        (signature.expires for signature in evidence.signatures if signature.expires is not None),
-        default=now + timedelta(seconds=admit_seconds),
-    )
-    until = min(until, now + timedelta(seconds=admit_seconds), *_ends(resolved, now))
-    return _conclude(subject, resolved, results, _uncovered(resolved.policies, subject), now, until)
-
-
-def _ends(resolved: Resolved, now: datetime) -> Iterable[datetime]:
-    """When keys end that count today: what they signed at an unknown time counts until then."""
+    # What is denied comes first: nothing else is said of it, and nothing makes up for it.
+    results = [result for policy in resolved.policies for result in denials(policy, subject, evidence)]
+    exceptions: list[Excepted] = []
     for policy in resolved.policies:
-        for wanted in policy.named_keys:
+        judged = _results(policy, subject, evidence, now)
+        exemption = policy.exemption(subject.digest)
+        if exemption is None:
+            results.extend(judged)
+        elif exemption.expires <= now:
+            results.extend(expired(result, exemption) for result in judged)
+        else:
+            results.extend(replace(result, satisfied=True, finding=None, cure="") for result in judged)
+            exceptions.append(excepted(policy, exemption))
+    until = now + timedelta(seconds=admit_seconds)
+    until = min([until, *_ends(resolved, subject, evidence, now), *(one.expires for one in exceptions)])
+    uncovered = None if exceptions else _uncovered(resolved.policies, subject)
+    return conclude(subject.digest, resolved, tuple(results), uncovered, now, until, tuple(exceptions))
+
+
+def _ends(resolved: Resolved, subject: Subject, evidence: Evidence, now: datetime) -> Iterable[datetime]:
+    """When a fact on which the decision may rest stops being one."""
+    for signature in evidence.signatures:
+        if signature.expires is not None:
+            yield signature.expires
+    for policy in resolved.policies:
+        for wanted in policy.named_keys:  # what a key signed at an unknown time counts until the key ends
             if wanted.not_after is not None and wanted.not_after >= now:
                 yield wanted.not_after
-
-
-def cover(child: Decision, indexes: Iterable[Decision], resolved: Resolved, now: datetime) -> Decision:
-    """What becomes of a decision once the indexes that list its subject are known.
-
-    A rule that the child does not satisfy counts as satisfied where an *admitted* index satisfied the same rule of the
-    same policy: an index covers a child only for rules that applied to it. One index must stand in for all that is
-    missing. Where none does and one could not be decided, neither can the child.
-
-    Args:
-        child: what was decided about the child itself.
-        indexes: what is decided, now, in the same repository and under the same policies, about each index listing it.
-        resolved: those policies.
-        now: the time of the decision.
-    """
-    if child.admitted or not child.policy:  # nothing to stand in for: only a rule's refusal can be covered
-        return child
-    undetermined: Decision | None = None
-    for index in indexes:
-        if index.outcome is Outcome.UNDETERMINED:
-            undetermined = undetermined or index
-        if not index.admitted:
-            continue
-        stood_for = {(result.policy, result.rule) for result in index.results if result.satisfied}
-        results = tuple(
-            replace(result, satisfied=True, finding=None)
-            if not result.satisfied and (result.policy, result.rule) in stood_for
-            else result
-            for result in child.results
-        )
-        covered = _conclude(Subject(digest=child.digest, kinds=()), resolved, results, None, now, index.valid_until)
-        if covered.admitted:
-            return replace(covered, covered_by=index.digest)
-    if undetermined is not None:
-        return replace(
-            child, outcome=Outcome.UNDETERMINED, finding=undetermined.finding, valid_until=now, results=child.results
-        )
-    return child
+        for rule in policy.rules:
+            if applies(rule, subject) and (end := rests_until(rule, evidence, now)) is not None:
+                yield end
 
 
 def refuse(subject: Subject, finding: Finding, now: datetime, cure: str = "") -> Decision:
@@ -152,25 +133,36 @@ def _uncovered(policies: Sequence[Policy], subject: Subject) -> Finding | None:
     )
 
 
-def _conclude(
-    subject: Subject,
+def conclude(
+    digest: Digest,
     resolved: Resolved,
     results: tuple[RuleResult, ...],
     uncovered: Finding | None,
     now: datetime,
     until: datetime,
+    exceptions: tuple[Excepted, ...] = (),
 ) -> Decision:
-    """Combine: refusals before doubts, doubts before admission. The mode is applied here and nowhere else."""
+    """Combine: refusals before doubts, doubts before admission. The mode is applied here and nowhere else.
+
+    Args:
+        digest: what the decision is about.
+        resolved: the policies that cover the request.
+        results: what their rules came to.
+        uncovered: why no rule applies, if so.
+        now: the time of the decision.
+        until: when what the results rest on ends.
+        exceptions: those that are in force.
+    """
     failing = [result for result in results if result.finding is not None]
     enforced = [result for result in failing if result.enforced]
-    warnings = tuple(_told(result) for result in failing if not result.enforced)
+    warnings = (*map(str, exceptions), *(_told(result) for result in failing if not result.enforced))
     denials = [result for result in enforced if result.finding and result.finding.reason not in UNDETERMINED]
     if enforced:
         first = (denials or enforced)[0]
         return Decision(
             outcome=Outcome.DENY if denials else Outcome.UNDETERMINED,
-            digest=subject.digest,
-            valid_until=now + timedelta(seconds=DENY_TTL_SECONDS) if denials else now,
+            digest=digest,
+            valid_until=min(until, now + timedelta(seconds=DENY_TTL_SECONDS)) if denials else now,
             finding=first.finding,
             policy=first.policy,
             description=next((policy.description for policy in resolved.policies if policy.name == first.policy), ""),
@@ -178,13 +170,22 @@ def _conclude(
             cure=first.cure if denials else "",
             results=results,
             warnings=warnings,
+            exceptions=exceptions,
         )
     if uncovered is not None:
         if any(policy.mode is Mode.ENFORCE for policy in resolved.policies):
+            subject = Subject(digest=digest, kinds=())
             refusal = refuse(subject, uncovered, now, "ask the platform team for a rule for its type")
             return replace(refusal, results=results, warnings=warnings)
         warnings = (*warnings, f"would be denied: {uncovered.text}")
-    return Decision(outcome=Outcome.ADMIT, digest=subject.digest, valid_until=until, results=results, warnings=warnings)
+    return Decision(
+        outcome=Outcome.ADMIT,
+        digest=digest,
+        valid_until=until,
+        results=results,
+        warnings=warnings,
+        exceptions=exceptions,
+    )
 
 
 def _told(result: RuleResult) -> str:

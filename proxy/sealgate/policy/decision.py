@@ -7,6 +7,7 @@ from enum import StrEnum
 from sealgate.evidence.reason import CURABLE, Reason
 from sealgate.oci.artifact import Kind
 from sealgate.oci.digest import Digest
+from sealgate.policy.moments import told
 
 
 class Outcome(StrEnum):
@@ -64,6 +65,26 @@ class RuleResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Excepted:
+    """An exception that was in force: which policy made it, for what, until when, and on whose word.
+
+    Args:
+        digest: of the artifact, or of the index that it is part of.
+        approved_by: "" where the policy does not say.
+    """
+
+    policy: str
+    digest: Digest
+    reason: str
+    expires: datetime
+    approved_by: str = ""
+
+    def __str__(self) -> str:
+        word = f", approved by {self.approved_by}" if self.approved_by else ""
+        return f"exception of policy {self.policy} until {told(self.expires)}: {self.reason}{word}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """The answer for one digest, one repository and one set of policies.
 
@@ -74,7 +95,8 @@ class Decision:
         rule: its name.
         cure: what to do about it; "" when nothing can be said. `{reference}` in it stands for the image by digest.
         results: every rule that applied.
-        warnings: what would have been refused, were its policy enforced.
+        warnings: what would have been refused, were its policy enforced; and the exceptions.
+        exceptions: the exceptions that it rests on: their policies' rules ask nothing.
         valid_until: until when it may be used again.
         covered_by: the index that admits it, when it is not admitted itself.
     """
@@ -90,6 +112,7 @@ class Decision:
     results: tuple[RuleResult, ...] = ()
     warnings: tuple[str, ...] = ()
     covered_by: Digest | None = None
+    exceptions: tuple[Excepted, ...] = ()
 
     @property
     def admitted(self) -> bool:

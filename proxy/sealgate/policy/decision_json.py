@@ -12,16 +12,17 @@ from sealgate.errors import PayloadMalformed, ReferenceMalformed
 from sealgate.evidence.reason import UNDETERMINED, Reason
 from sealgate.oci.digest import Digest
 from sealgate.oci.strict_json import Json
-from sealgate.policy.decision import Decision, Finding, Outcome, RuleResult
+from sealgate.policy.decision import Decision, Excepted, Finding, Outcome, RuleResult
 
 _T = TypeVar("_T")
 _FINDING_FIELDS: Final = frozenset({"reason", "text", "source"})
+_EXCEPTED_FIELDS: Final = frozenset({"policy", "digest", "reason", "expires", "approved_by"})
 _RESULT_FIELDS: Final = frozenset(
     {"policy", "rule", "enforced", "required", "satisfied", "signers", "finding", "findings", "cure"}
 )
 _DECISION_FIELDS: Final = frozenset(
     {"outcome", "digest", "valid_until", "finding", "policy", "description", "rule", "cure", "results", "warnings",
-     "covered_by"}
+     "covered_by", "exceptions"}
 )  # fmt: skip
 
 
@@ -39,6 +40,7 @@ def to_json(decision: Decision) -> dict[str, Json]:
         "results": [_result_json(result) for result in decision.results],
         "warnings": list(decision.warnings),
         "covered_by": None if decision.covered_by is None else str(decision.covered_by),
+        "exceptions": [_excepted_json(excepted) for excepted in decision.exceptions],
     }
 
 
@@ -62,6 +64,7 @@ def from_json(value: Json) -> Decision:
         results=_tuple(_result, found["results"]),
         warnings=_tuple(_text, found["warnings"]),
         covered_by=_optional(_digest, found["covered_by"]),
+        exceptions=_tuple(_excepted, found["exceptions"]),
     )
     if not _consistent(decision):
         raise PayloadMalformed("a decision contradicts itself")
@@ -118,6 +121,27 @@ def _result(value: Json) -> RuleResult:
         finding=_optional(_finding, found["finding"]),
         findings=_tuple(_finding, found["findings"]),
         cure=_text(found["cure"]),
+    )
+
+
+def _excepted_json(excepted: Excepted) -> dict[str, Json]:
+    return {
+        "policy": excepted.policy,
+        "digest": str(excepted.digest),
+        "reason": excepted.reason,
+        "expires": _moment_text(excepted.expires),
+        "approved_by": excepted.approved_by,
+    }
+
+
+def _excepted(value: Json) -> Excepted:
+    found = _object(value, _EXCEPTED_FIELDS)
+    return Excepted(
+        policy=_text(found["policy"]),
+        digest=_digest(found["digest"]),
+        reason=_text(found["reason"]),
+        expires=_moment(found["expires"]),
+        approved_by=_text(found["approved_by"]),
     )
 
 

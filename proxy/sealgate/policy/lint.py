@@ -19,6 +19,12 @@ _HOST_OF_GLOB: Final = re.compile(
     re.ASCII | re.DOTALL | re.IGNORECASE,
 )
 _ANY_OWNER: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/]+/\*+(/.*)?", re.ASCII | re.DOTALL | re.IGNORECASE)
+# The first name after a host, which goes on: `https://github.com/myorg*` is also `https://github.com/myorg-evil`.
+_OWNER_GOES_ON: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/]+/[^/*?]+[*?].*", re.ASCII | re.DOTALL | re.IGNORECASE)
+_OWNER_GOES_ON_REGEXP: Final = re.compile(
+    r"\^?[a-z][a-z0-9+.-]*://(?:[^/\[\\]|\\.)+/(?:[a-z0-9_-]|\\\.)+(?:\.|\[\^/\])[*+].*",
+    re.ASCII | re.DOTALL | re.IGNORECASE,
+)
 _OPEN_REGEXP: Final = re.compile(r"\^?\(*(\?:)?\.[*+].*|[^:]*://\(*(\?:)?(\.|\[\^/\])[*+].*", re.ASCII | re.DOTALL)
 _EMAIL_REGEXP: Final = re.compile(r"[^@/]*@(?:[a-z0-9-]|\\\.)+\$?", re.ASCII | re.IGNORECASE)
 # A dot that stands for itself in a host name, and for any character in a regular expression.
@@ -119,6 +125,9 @@ def _rules(built: Built) -> Iterator[Problem]:
                     place: Path = (*path, f"{name}_regexp" if isinstance(matcher, Regexp) else name)
                     for text, hint in _wide(matcher, identity=matcher is wanted.identity):
                         yield built.document.problem(place, text, hint, error=False)
+                for claim, matcher in wanted.claims.items():
+                    for text, hint in _wide(matcher, identity=True) if claim.endswith("_uri") else ():
+                        yield built.document.problem((*path, "claims", claim), text, hint, error=False)
 
 
 def _wide(matcher: Matcher, *, identity: bool) -> Iterator[tuple[str, str]]:
@@ -131,9 +140,13 @@ def _wide(matcher: Matcher, *, identity: bool) -> Iterator[tuple[str, str]]:
             yield f"{text} leaves the host open: an identity at another host may match", "write the host out"
         case Glob() if _ANY_OWNER.fullmatch(text):
             yield f"{text} matches everybody at that host", "write the organisation out"
+        case Glob() if _OWNER_GOES_ON.fullmatch(text):
+            yield f"{text} matches others, too, whose names begin so", "put a / behind the organisation"
         case Regexp():
             if _OPEN_REGEXP.fullmatch(text) and not _EMAIL_REGEXP.fullmatch(text):
                 yield "it leaves the host open: an identity at another host may match", "write the host out"
+            if _OWNER_GOES_ON_REGEXP.fullmatch(text):
+                yield "it matches others, too, whose names begin so", "put a / behind the organisation"
             if next(_LOOSE_DOT.finditer(text.replace(r"\.", "")), None):
                 yield "a dot stands for any character, so look-alike names match", r"write \. for a dot"
             if "(?i" in text:

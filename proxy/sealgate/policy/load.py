@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sealgate.errors import ConfigurationInvalid
 from sealgate.limits import POLICY_FILES
+from sealgate.oci.naming import Names
 from sealgate.policy import schema, strict_yaml
 from sealgate.policy.build import Built, build
 from sealgate.policy.lint import warnings
@@ -26,11 +27,13 @@ class Loaded:
         policies: those in force, when there is no error.
         disabled: names of policies that are as if they were not there.
         problems: errors and warnings, in the order of files and lines.
+        names: the registries behind the gate; None where they are not known.
     """
 
     policies: tuple[Policy, ...] = ()
     disabled: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    names: Names | None = None
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -45,7 +48,7 @@ class Loaded:
         """
         if self.errors:
             raise ConfigurationInvalid(*(str(problem) for problem in self.errors))
-        return PolicySet(policies=self.policies, unmatched=unmatched)
+        return PolicySet(policies=self.policies, unmatched=unmatched, names=self.names)
 
 
 def load(policy_files: Sequence[tuple[str, bytes]], sources: Sources) -> Loaded:
@@ -76,6 +79,7 @@ def load(policy_files: Sequence[tuple[str, bytes]], sources: Sources) -> Loaded:
         policies=tuple(built.policy for built in in_force),
         disabled=tuple(built.policy.name for built in made if built.disabled),
         problems=tuple(warnings(in_force, sources.names)),
+        names=sources.names,
     )
 
 

@@ -3,12 +3,22 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from enum import StrEnum
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
+from sealgate.errors import ReferenceMalformed
 from sealgate.evidence.keys import PublicKey
-from sealgate.evidence.signature import LogProof
+from sealgate.oci.digest import Digest
+from sealgate.oci.naming import Names
+from sealgate.oci.reference import Repository
+from sealgate.policy.rule import Denied as Denied
+from sealgate.policy.rule import Exemption as Exemption
+from sealgate.policy.rule import KeylessRequirement as KeylessRequirement
+from sealgate.policy.rule import KeyRequirement as KeyRequirement
+from sealgate.policy.rule import Matcher as Matcher
+from sealgate.policy.rule import Requirement as Requirement
+from sealgate.policy.rule import Rule as Rule
+from sealgate.policy.rule import SignatureType as SignatureType
 
 
 class Mode(StrEnum):
@@ -25,97 +35,12 @@ class Operation(StrEnum):
     PUSH = "push"
 
 
-class SignatureType(StrEnum):
-    """What kind of evidence a rule asks for."""
-
-    COSIGN = "cosign"
-    ATTESTATION = "attestation"
-    GPG = "gpg"
-    NOTATION = "notation"
-    DCT = "dct"
-
-
 class Unmatched(StrEnum):
     """What happens to a repository that no policy covers (settings)."""
 
     DENY = "deny"
     WARN = "warn"
     ADMIT = "admit"
-
-
-class Matcher(Protocol):
-    """A test of one string: an exact one, a glob or a regular expression; always of the whole string."""
-
-    @property
-    def text(self) -> str:
-        """What the policy says, with captures filled in."""
-
-    def matches(self, value: str) -> bool:
-        """Whether the whole value is matched."""
-
-    def fill(self, captures: Mapping[str, str]) -> "Matcher":
-        """The same with each `{name}` replaced by what the repository's pattern captured, as literal text."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeylessRequirement:
-    """Signed with a certificate of this identity, issued on the word of this OIDC issuer."""
-
-    identity: Matcher
-    issuer: Matcher
-    trusted_root: str = "default"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyRequirement:
-    """Signed with this key.
-
-    Args:
-        name: what to call the key: its name in the key ring, its file, or "inline key".
-        sign_with: what stands after `cosign sign --key`, when the key ring says so; else "".
-        not_before: from when on it may have signed; None is always.
-        not_after: until when, that moment included; None is for ever (attacks A7).
-    """
-
-    name: str
-    key: PublicKey
-    sign_with: str = ""
-    not_before: datetime | None = None
-    not_after: datetime | None = None
-
-    def allows(self, moment: datetime) -> bool:
-        """Whether the key may have signed at that moment."""
-        return (self.not_before is None or self.not_before <= moment) and (
-            self.not_after is None or moment <= self.not_after
-        )
-
-
-Requirement: TypeAlias = KeylessRequirement | KeyRequirement
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """One rule of a policy.
-
-    Args:
-        artifact_types: short names and media types it applies to; None is everything.
-        alternatives: one of these satisfies it (or `threshold` distinct signers among them).
-        log: the least proof of a transparency log entry that counts; `LogProof.NONE` asks for no entry.
-        fetches_proof: whether a proof that a signature does not bring is fetched from the log.
-        allow_unsigned: artifacts of `artifact_types` pass without a signature; then there are no alternatives.
-        fix: the team's own words on what to do.
-    """
-
-    name: str
-    signature_type: SignatureType = SignatureType.COSIGN
-    required: bool = True
-    artifact_types: frozenset[str] | None = None
-    alternatives: tuple[Requirement, ...] = ()
-    threshold: int = 1
-    log: LogProof = LogProof.INCLUSION
-    fetches_proof: bool = False
-    allow_unsigned: bool = False
-    fix: str = ""
 
 
 class RepositoryPattern(Protocol):
@@ -136,6 +61,8 @@ class Policy:
     Args:
         tags: which tags it guards, on push only; () is all.
         allow_unsigned: anything may pass as far as this policy goes; then there are no rules.
+        exemptions: digests that its rules ask nothing of, for a time.
+        denied: what it admits under no condition, whatever its mode.
     """
 
     name: str
@@ -148,6 +75,8 @@ class Policy:
     tags: tuple[Matcher, ...] = ()
     allow_unsigned: bool = False
     rules: tuple[Rule, ...] = ()
+    exemptions: tuple[Exemption, ...] = ()
+    denied: Denied = field(default_factory=Denied)
 
     def covers(self, repository: str, operation: Operation, tag: str | None) -> Mapping[str, str] | None:
         """What this policy's captures stand for where it covers the request; None where it does not.
@@ -175,9 +104,13 @@ class Policy:
             wanted for rule in self.rules for wanted in rule.alternatives if isinstance(wanted, KeyRequirement)
         )
 
+    def exemption(self, digest: Digest) -> Exemption | None:
+        """The exemption of this digest that ends last, in force or not."""
+        return max((one for one in self.exemptions if one.digest == digest), key=lambda one: one.expires, default=None)
+
     def fill(self, captures: Mapping[str, str]) -> "Policy":
         """This policy with what was captured written into its requirements."""
-        return replace(self, rules=tuple(_fill(rule, captures) for rule in self.rules)) if captures else self
+        return replace(self, rules=tuple(rule.fill(captures) for rule in self.rules)) if captures else self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,8 +127,12 @@ class Resolved:
 
     @property
     def keys(self) -> tuple[PublicKey, ...]:
-        """Every key that a rule names, each once, in a stable order."""
-        found = {wanted.key.fingerprint: wanted.key for policy in self.policies for wanted in policy.named_keys}
+        """Every key that a policy names or denies, each once, in a stable order."""
+        found = {
+            wanted.key.fingerprint: wanted.key
+            for policy in self.policies
+            for wanted in (*policy.named_keys, *policy.denied.keys)
+        }
         return tuple(found[fingerprint] for fingerprint in sorted(found))
 
     @property
@@ -203,25 +140,35 @@ class Resolved:
         """Whether nothing at all is asked of any artifact, so that a blob needs no manifest to vouch for it."""
         if not self.policies:
             return self.unmatched is not Unmatched.DENY
-        return all(policy.allow_unsigned and not policy.rules for policy in self.policies)
+        return all(policy.allow_unsigned and not policy.rules and policy.denied == Denied() for policy in self.policies)
 
     @property
     def needs_evidence(self) -> bool:
-        """Whether any rule of them asks for a signature at all."""
-        return any(not rule.allow_unsigned for policy in self.policies for rule in policy.rules)
+        """Whether who signed matters to any of them at all."""
+        return any(
+            policy.denied.names_signers or any(not rule.allow_unsigned for rule in policy.rules)
+            for policy in self.policies
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicySet:
-    """All the policies in force: whole, or not at all."""
+    """All the policies in force: whole, or not at all.
+
+    Args:
+        policies: they.
+        unmatched: what becomes of a repository that none of them covers.
+        names: the registries behind the gate; where they are not known, no signature's reference names a repository.
+    """
 
     policies: tuple[Policy, ...]
     unmatched: Unmatched = Unmatched.DENY
+    names: Names | None = None
 
     def resolve(self, repository: str, operation: Operation, tag: str | None = None) -> Resolved:
         """The policies that cover this request."""
         covering = tuple(
-            policy.fill(captures)
+            self._named(policy.fill(captures), repository)
             for policy in sorted(self.policies, key=lambda policy: policy.name)
             if (captures := policy.covers(repository, operation, tag)) is not None
         )
@@ -230,6 +177,21 @@ class PolicySet:
             policies=covering,
             unmatched=self.unmatched,
             digest=hashlib.sha256(f"{self.unmatched}\n{told}".encode()).hexdigest(),
+        )
+
+    def _named(self, policy: Policy, repository: str) -> Policy:
+        """The policy with what references call this repository, in the rules that ask for it."""
+        if self.names is None or all(rule.references is None for rule in policy.rules):
+            return policy
+        try:
+            spellings = self.names.spellings(Repository(repository))
+        except ReferenceMalformed:  # a name that no registry behind the gate has
+            spellings = frozenset()
+        return replace(
+            policy,
+            rules=tuple(
+                rule if rule.references is None else replace(rule, references=spellings) for rule in policy.rules
+            ),
         )
 
     def may_take(self, repository: str) -> bool:
@@ -243,14 +205,15 @@ class PolicySet:
 
     @property
     def trusted_roots(self) -> frozenset[str]:
-        """The names of the trusted roots that a rule needs for certificates."""
-        return frozenset(
+        """The names of the trusted roots that certificates are judged by: those of the rules, and what is denied."""
+        found = {
             wanted.trusted_root
             for policy in self.policies
             for rule in policy.rules
             for wanted in rule.alternatives
             if isinstance(wanted, KeylessRequirement)
-        )
+        }
+        return frozenset(found | {"default"} if any(policy.denied.identities for policy in self.policies) else found)
 
     @property
     def digest(self) -> str:
@@ -263,27 +226,20 @@ class PolicySet:
         return hashlib.sha256(f"{self.unmatched}\n{told}".encode()).hexdigest()
 
 
-def _fill(rule: Rule, captures: Mapping[str, str]) -> Rule:
-    return replace(
-        rule,
-        alternatives=tuple(
-            replace(wanted, identity=wanted.identity.fill(captures), issuer=wanted.issuer.fill(captures))
-            if isinstance(wanted, KeylessRequirement)
-            else wanted
-            for wanted in rule.alternatives
-        ),
-    )
-
-
 def _canonical(policy: Policy) -> str:
     """Everything of a resolved policy that can change a decision or what is said about it."""
     rules = [
         (
             rule.name, rule.signature_type.value, rule.required, rule.allow_unsigned, rule.threshold,
             rule.log.value, rule.fetches_proof, rule.fix,
+            None if rule.references is None else sorted(rule.references),
+            str(rule.max_age), str(rule.min_signed_at), rule.covers_children,
             None if rule.artifact_types is None else sorted(rule.artifact_types),
             [
-                ("keyless", repr(wanted.identity), repr(wanted.issuer), wanted.trusted_root)
+                (
+                    "keyless", repr(wanted.identity), repr(wanted.issuer), wanted.trusted_root,
+                    sorted((name, repr(matcher)) for name, matcher in wanted.claims.items()),
+                )
                 if isinstance(wanted, KeylessRequirement)
                 else (
                     "key", wanted.name, wanted.key.fingerprint, wanted.sign_with,
@@ -302,5 +258,9 @@ def _canonical(policy: Policy) -> str:
             policy.mode.value,
             policy.allow_unsigned,
             rules,
+            sorted((str(one.digest), str(one.expires), one.reason, one.approved_by) for one in policy.exemptions),
+            sorted(str(digest) for digest in policy.denied.digests),
+            sorted(repr(matcher) for matcher in policy.denied.identities),
+            sorted((wanted.name, wanted.key.fingerprint) for wanted in policy.denied.keys),
         )
     )

@@ -94,7 +94,7 @@ async def running_gate(
         }
         raw = json.dumps(document).encode()  # JSON is YAML
         settings = read_settings("sealgate.yaml", raw, flags=Overrides(), variables={}, folder=folder)
-        loaded = load_policies(settings.policies, {}).policy_set(settings.unmatched)
+        loaded = load_policies(settings.policies, {}, names=settings.names).policy_set(settings.unmatched)
         log = BytesIO()
         async with gate(settings, loaded, JsonLinesLog(log), rights) as built, listener_tls(settings) as tls:
             running = await serve(built.edge, settings.host, settings.port, tls=tls)

@@ -19,7 +19,7 @@ from sealgate.errors import ConfigurationInvalid
 from sealgate.evidence.reason import UNDETERMINED, Reason
 from sealgate.oci.digest import NO_CONTENT, Digest
 from sealgate.oci.reference import Repository
-from sealgate.policy.decision import Decision, Finding, Outcome, RuleResult
+from sealgate.policy.decision import Decision, Excepted, Finding, Outcome, RuleResult
 from sealgate.policy.model import Operation
 from sealgate.ports import Caller, DecisionRecord
 
@@ -29,6 +29,8 @@ SCHEMA = json.loads(files("sealgate").joinpath("schemas/decision.schema.json").r
 VALIDATOR = Draft202012Validator(SCHEMA)
 OTHER_KEY = Finding(reason=Reason.KEY_NOT_TRUSTED, text="signed with another key", source=f"{INDEX}[0]")
 MISSING = Finding(reason=Reason.SIGNATURE_MISSING, text="no signature found")
+
+EXCEPTED = Excepted(policy="p", digest=IMAGE, reason="incident 12", expires=datetime(2026, 12, 1, tzinfo=UTC))
 
 
 def rule(name: str = "signed", **more: Any) -> RuleResult:
@@ -116,10 +118,23 @@ def test_a_line_says_who_asked_for_what_and_what_came_of_it() -> None:
             "signers": [],
             "warnings": [],
             "covered_by": None,
+            "exceptions": [],
             "inspected": False,
             "cached": False,
             "took_ms": 1.25,
             "valid_until": "2026-11-23T12:00:00.001Z",
+        }
+    ]
+
+
+def test_exceptions_are_written_whole() -> None:
+    assert lines(record(replace(ADMITTED, exceptions=(EXCEPTED,))))[0]["exceptions"] == [
+        {
+            "policy": "p",
+            "digest": str(IMAGE),
+            "reason": "incident 12",
+            "expires": "2026-12-01T00:00:00.000Z",
+            "approved_by": None,
         }
     ]
 
@@ -135,6 +150,7 @@ def test_signers_are_named_once_and_in_order() -> None:
         record(replace(ADMITTED, warnings=("would be denied by policy q, rule r: no signature found",))),
         record(replace(ADMITTED, covered_by=INDEX), cached=True, reference=f"team/app@{IMAGE}"),
         record(replace(ADMITTED, digest=Digest.of(b"an image", "sha512"))),
+        record(replace(ADMITTED, exceptions=(EXCEPTED, replace(EXCEPTED, approved_by="ann")))),
         record(DENIED, operation=Operation.PUSH, caller=Caller()),
         record(replace(DENIED, digest=NO_CONTENT, policy="", rule="", results=()), reference="team/app"),
     ],

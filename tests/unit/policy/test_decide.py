@@ -21,7 +21,8 @@ from sealgate.evidence.signature import (
 )
 from sealgate.oci.artifact import IMAGE, Kind
 from sealgate.oci.digest import Digest
-from sealgate.policy.decide import cover, decide
+from sealgate.policy.cover import cover
+from sealgate.policy.decide import decide
 from sealgate.policy.decision import Decision, Outcome, Subject
 from sealgate.policy.model import (
     KeylessRequirement,

@@ -12,7 +12,7 @@ from sealgate.errors import PayloadMalformed
 from sealgate.evidence.reason import UNDETERMINED, Reason
 from sealgate.oci import strict_json
 from sealgate.oci.digest import Digest
-from sealgate.policy.decision import Decision, Finding, Outcome, RuleResult
+from sealgate.policy.decision import Decision, Excepted, Finding, Outcome, RuleResult
 from sealgate.policy.decision_json import from_json, to_json
 
 NOW = datetime(2026, 11, 23, 12, 30, 15, 123456, tzinfo=UTC)
@@ -40,6 +40,9 @@ DENIED = Decision(
     results=(RESULT,),
     warnings=("would be denied",),
     covered_by=Digest.of(b"an index", "sha512"),
+    exceptions=(
+        Excepted(policy="p", digest=Digest.of(b"an image"), reason="incident", expires=NOW, approved_by="ann"),
+    ),
 )
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -47,6 +50,7 @@ texts = st.lists(text, max_size=3).map(tuple)
 digests = st.builds(Digest.of, st.binary(max_size=4), st.sampled_from(["sha256", "sha512"]))
 findings = st.builds(Finding, reason=st.sampled_from(Reason), text=text, source=text)
 moments = st.datetimes(timezones=st.just(UTC))
+exceptions = st.builds(Excepted, policy=text, digest=digests, reason=text, expires=moments, approved_by=text)
 
 
 @st.composite
@@ -83,6 +87,7 @@ def decisions(draw: st.DrawFn) -> Decision:
         results=tuple(draw(st.lists(results(good=finding is None), max_size=3))),
         warnings=draw(texts),
         covered_by=draw(st.none() | digests),
+        exceptions=tuple(draw(st.lists(exceptions, max_size=2))),
     )
 
 
@@ -156,7 +161,7 @@ def test_b32_a_field_that_is_missing_is_refused(place: tuple[Any, ...], field: s
 @pytest.mark.parametrize("place", OBJECTS, ids=str)
 def test_b32_a_field_that_is_unknown_is_refused(place: tuple[Any, ...]) -> None:
     document = written()
-    at(document, place)["approved_by"] = "me"
+    at(document, place)["countersigned_by"] = "me"
     with pytest.raises(PayloadMalformed, match="not an object of exactly"):
         from_json(document)
 

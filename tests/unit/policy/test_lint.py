@@ -96,6 +96,10 @@ def test_identities_that_are_as_wide_as_they_look(identity):
         ("https://github.com/*", "matches everybody at that host"),
         ("https://github.com/**", "matches everybody at that host"),
         ("https://github.com/*/app/.github/workflows/r.yml@refs/heads/main", "matches everybody at that host"),
+        ("https://github.com/org*", "whose names begin so"),
+        ("https://github.com/org**", "whose names begin so"),
+        ("https://github.com/or?/app/.github/workflows/r.yml@refs/heads/main", "whose names begin so"),
+        ("https://github.com/org-*/app/**", "whose names begin so"),
     ],
 )
 def test_a22_identities_that_are_wider_than_they_look(identity, told):
@@ -114,6 +118,9 @@ def test_a22_identities_that_are_wider_than_they_look(identity, told):
         (r"https://.*\.example/x", "leaves the host open"),
         (r"https://[^/]+/x", "leaves the host open"),
         (r"(?i)https://github\.com/org/.*", "upper and lower case"),
+        (r"https://github\.com/org.*", "whose names begin so"),
+        (r"^https://github\.com/org[^/]+/app/.+", "whose names begin so"),
+        (r"https://github\.com/my\.org.+", "whose names begin so"),
     ],
 )
 def test_a22_regular_expressions_that_are_wider_than_they_look(regexp, told):
@@ -190,3 +197,21 @@ def test_a_name_that_no_repository_has_is_told(field, pattern, why):
     found = [line for line in warned(policy(repositories, more), names=NAMES) if "is called so" in line]
     assert [line.partition(" | ")[0] for line in found] == [f"no repository is called so: {why}"]
     assert not [line for line in warned(policy(repositories, more)) if "is called so" in line]
+
+
+@pytest.mark.parametrize(
+    ("claim", "told"),
+    [
+        ("source_repository_uri: 'https://github.com/org/app'", ""),
+        ("source_repository_uri: 'https://github.com/org/*'", ""),
+        ("source_repository_ref: 'refs/tags/*'", ""),
+        ("build_trigger: '*'", ""),
+        ("source_repository_uri: 'https://github.com/org*'", "whose names begin so"),
+        ("source_repository_owner_uri: 'https://github.com/*'", "matches everybody at that host"),
+        ("build_signer_uri: '**/release.yml@refs/heads/main'", "leaves the host open"),
+    ],
+)
+def test_a22_claims_that_are_wider_than_they_look(claim, told):
+    identity = {"certificate_identity": "ci@example.com", **ISSUER}
+    found = warned(keyless(**identity).replace("}]}]", f", claims: {{{claim}}}}}]}}]"))
+    assert [told in line for line in found] == [True] * bool(told)

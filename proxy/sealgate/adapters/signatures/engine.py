@@ -11,12 +11,13 @@ from typing import Final, Protocol
 from cryptography import x509
 
 from sealgate.adapters.signatures import certificate, certificate_chain, proofs, signing_key, subject
+from sealgate.adapters.signatures.certificate_chain import Route
 from sealgate.adapters.signatures.certificate_log import check_scts
 from sealgate.adapters.signatures.opened import Opened
 from sealgate.adapters.signatures.proofs import Proofs
 from sealgate.adapters.signatures.rejection import Rejected
 from sealgate.adapters.signatures.subject import Subject
-from sealgate.adapters.signatures.trusted_roots import Authority, TrustedRootFile
+from sealgate.adapters.signatures.trusted_roots import TrustedRootFile
 from sealgate.evidence.keys import PublicKey
 from sealgate.evidence.reason import Reason
 from sealgate.evidence.signature import KeySigner, LogProof, LogRecord, Signer, Source, VerifiedSignature
@@ -64,19 +65,19 @@ def verify(
         Malformed: a part of it cannot be read.
     """
     # (1) What is signed is about the digest in question.
-    subject.check(opened.content, asked)
+    reference = subject.check(opened.content, asked)
     if not opened.certificates:
         # (2) One of the keys signed it.
         key = signing_key.signer_of(opened.content, opened.signature, keys)
         # (3) What came with it holds.
         vouching = trusted.get(DEFAULT_ROOT)
         proven = proofs.verified(opened, key.spki, vouching.root if vouching else None, now)
-        return _fact(source, KeySigner(key.fingerprint), proven)
+        return _fact(source, KeySigner(key.fingerprint), proven, reference)
     # (2) The certificate's key signed it.
     leaf, *_presented = [certificate.load(der) for der in opened.certificates]
     signing_key.check(certificate_chain.key_of(leaf), opened.content, opened.signature)
     # (3) An authority of a trusted root issued it: that root is the one whose word counts.
-    name, authorities = _vouching(leaf, trusted)
+    name, routes = _vouching(leaf, trusted)
     root, opinion = trusted[name].root, trusted[name].opinion
     # (4) It is for signing code, and names one signer.
     certificate.check_purpose(leaf)
@@ -92,40 +93,44 @@ def verify(
         if not leaf.not_valid_before_utc <= at <= leaf.not_valid_after_utc:
             text = f"the certificate was not valid at {at:%Y-%m-%d %H:%M:%S} UTC, when it was signed"
             raise Rejected(Reason.CERTIFICATE_NOT_VALID_AT_SIGNING, text)
-    issuers = [_issuer_at(at, leaf, authorities) for at in proven.times]
+    issuers = [_issuer_at(at, routes) for at in proven.times]
     # (7) CT logs have the certificate. Whoever issued it did so with one key.
     check_scts(leaf, issuers[0], root.ct_logs)
     # (8) sigstore-python has nothing against it, where it can judge it.
     if opinion is not None:
         opinion.check(opened, leaf)
-    return _fact(source, signer, proven)
+    return _fact(source, signer, proven, reference)
 
 
-def _vouching(leaf: x509.Certificate, trusted: Mapping[str, Trusted]) -> tuple[str, list[Authority]]:
-    """The root, by name, and those of its authorities that issued a certificate; no two roots share an authority."""
+def _vouching(leaf: x509.Certificate, trusted: Mapping[str, Trusted]) -> tuple[str, list[Route]]:
+    """The root, by name, and how a certificate leads to those of its authorities that issued it.
+
+    No two roots share an authority.
+    """
     for name, vouching in trusted.items():
-        issuing = [one for one in vouching.root.authorities if certificate_chain.issued(leaf, one)]
+        routes = [certificate_chain.route(leaf, one) for one in vouching.root.authorities]
+        issuing = [one for one in routes if one.usual or certificate_chain.issued(leaf, one.authority)]
         if issuing:
             return name, issuing
     raise Rejected(Reason.CERTIFICATE_CHAIN_UNTRUSTED, "its certificate was issued by no authority of a trusted root")
 
 
-def _issuer_at(at: datetime, leaf: x509.Certificate, authorities: Iterable[Authority]) -> x509.Certificate:
+def _issuer_at(at: datetime, routes: Iterable[Route]) -> x509.Certificate:
     """Who issued the leaf, by a path that held at the time, to an authority that was to be trusted then."""
     refused = Rejected(
         Reason.TRUSTED_ROOT_KEY_OUTSIDE_VALIDITY,
         f"the certificate authority was outside its validity at {at:%Y-%m-%d %H:%M:%S} UTC, when it was signed",
     )
-    for authority in authorities:
-        if authority.window.holds(at):
+    for route in routes:
+        if route.authority.window.holds(at):
             try:
-                return certificate_chain.path(leaf, authority, at)[1]
+                return route.at(at)[1]
             except Rejected as bad:
                 refused = bad
     raise refused
 
 
-def _fact(source: Source, signer: Signer, proven: Proofs) -> VerifiedSignature:
+def _fact(source: Source, signer: Signer, proven: Proofs, reference: str) -> VerifiedSignature:
     records = tuple(
         LogRecord(log_id=one.log.log_id.hex(), proof=one.proof, index=one.index, at=one.at) for one in proven.logged
     )
@@ -138,4 +143,5 @@ def _fact(source: Source, signer: Signer, proven: Proofs) -> VerifiedSignature:
         timestamps=proven.timestamps,
         signed_at=proven.times,
         expires=proven.expires,
+        reference=reference,
     )

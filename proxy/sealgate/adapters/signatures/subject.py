@@ -23,8 +23,11 @@ class Subject:
     attested: bool = False
 
 
-def check(content: Content, subject: Subject) -> None:
+def check(content: Content, subject: Subject) -> str:
     """That what is signed is about the subject.
+
+    Returns:
+        The reference that it names; "" where it names none.
 
     Raises:
         Rejected: it is about another digest, or is another kind of statement: an attestation is no signature, though
@@ -36,6 +39,7 @@ def check(content: Content, subject: Subject) -> None:
             payload = parse_simple_signing(raw)
             if payload.digest != subject.digest:
                 raise Rejected(Reason.SUBJECT_MISMATCH, f"what is signed is about {payload.digest}")
+            return payload.docker_reference
         case Envelope(payload_type=kind, payload=raw):
             if kind != IN_TOTO:
                 raise Rejected(Reason.PAYLOAD_TYPE_UNKNOWN, f"what is signed is of type {kind}")
@@ -43,6 +47,7 @@ def check(content: Content, subject: Subject) -> None:
         case SignedDigest(digest):
             if digest != subject.digest:
                 raise Rejected(Reason.SUBJECT_MISMATCH, f"what is signed is about {digest}")
+    return ""
 
 
 def _check_statement(raw: bytes, subject: Subject) -> None:

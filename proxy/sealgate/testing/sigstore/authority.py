@@ -42,6 +42,7 @@ _CLAIMS: Final = {  # whose value is a UTF8String
     "build_trigger": 20,
     "run_invocation_uri": 21,
     "source_repository_visibility_at_signing": 22,
+    "deployment_environment": 23,
 }
 
 

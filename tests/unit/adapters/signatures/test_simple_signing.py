@@ -67,6 +67,7 @@ def test_a_signature_names_its_key_and_what_the_log_proves(
         else (),
         signed_at=(private_sigstore.now,) if entry else (),
         expires=None,
+        reference="registry.test/app",
     )
 
 
