@@ -34,7 +34,7 @@ app.command("inspect")(inspection.inspect)
 app.command("verify-bundle")(verify_bundle.verify_bundle)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
-app.add_typer(policy.app, name="policy", help="Validate policies.")
+app.add_typer(policy.app, name="policy", help="Check, try and explain policies.")
 
 
 def main() -> None:

@@ -1,32 +1,30 @@
-"""`sealgate policy validate PATH…`: every problem of every file, at once."""
+"""`sealgate policy …`: tools for those who write policies; `validate` tells every problem of every file at once."""
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
-from sealgate.adapters import files
+from sealgate.cli import policy_test
+from sealgate.cli.authoring import surroundings
 from sealgate.cli.exits import Exit, readable_errors
-from sealgate.cli.options import Json, SettingsFile, settings_from
-from sealgate.cli.tables import console, table
-from sealgate.errors import ConfigurationInvalid
-from sealgate.oci.naming import Names
-from sealgate.policy.load import Loaded, RingKey
-from sealgate.policy.problems import Problem
-from sealgate.settings import Overrides
-from sealgate.wiring import key_ring, load_policies
+from sealgate.cli.options import Json, SettingsFile
+from sealgate.cli.problems import shown
+from sealgate.cli.tables import console, count, table
+from sealgate.policy.load import Loaded
+from sealgate.wiring import load_policies
 
 app = typer.Typer(no_args_is_help=True)
-
-_SHOWN: Final = 100  # characters of a line in which something is wrong
 
 
 @app.callback()
 def _group() -> None:
     """Tools for those who write policies."""
+
+
+app.command("test")(policy_test.try_policies)
 
 
 @app.command("validate")
@@ -42,18 +40,8 @@ def validate(
     the names of repositories. Exit status: 2 when there are errors, else 0.
     """
     with readable_errors():
-        ring: dict[str, RingKey] = {}
-        roots: Iterable[str] = ("default",)
-        names: Names | None = None
-        if settings is not None:
-            flags = Overrides(policies=tuple(str(path) for path in paths))
-            try:
-                made = settings_from(settings, flags)
-                names = made.names
-            except ConfigurationInvalid:  # perhaps only because a flag of `serve` is to name the registry
-                made = settings_from(settings, replace(flags, upstream="http://localhost"))
-            ring, roots = key_ring(dict(made.keys)), made.trusted_roots
-        loaded = load_policies(tuple(paths), ring, roots, names)
+        around = surroundings(settings, tuple(paths))
+        loaded = load_policies(tuple(paths), dict(around.ring), around.trusted_roots, around.names)
     if as_json:
         print(json.dumps(_json(loaded), indent=2))
     else:
@@ -66,11 +54,7 @@ def _show(loaded: Loaded) -> None:
     out = console()
     for problem in loaded.problems:
         kind = "error" if problem.error else "warning"
-        out.print(f"{kind}: {problem}", markup=False, soft_wrap=True)
-        if (line := _source_line(problem)) is not None:
-            begin = max(0, problem.column - _SHOWN // 2)
-            out.print(f"  {problem.line:>4} | {line[begin : begin + _SHOWN]}", markup=False, soft_wrap=True)
-            out.print(f"       | {' ' * (problem.column - 1 - begin)}^", markup=False, soft_wrap=True)
+        out.print(f"{kind}: {shown(problem)}", markup=False, soft_wrap=True)
     errors, warnings = len(loaded.errors), len(loaded.problems) - len(loaded.errors)
     if not errors:
         rows = [
@@ -87,21 +71,8 @@ def _show(loaded: Loaded) -> None:
     for name in loaded.disabled:
         out.print(f"{name} is disabled: what only it covers is uncovered", markup=False)
     made = len(loaded.policies) + len(loaded.disabled)
-    end = "the set is refused whole" if errors else _count(made, "policy", "policies")
-    out.print(f"\n{_count(errors, 'error', 'errors')}, {_count(warnings, 'warning', 'warnings')}: {end}", markup=False)
-
-
-def _count(number: int, one: str, several: str) -> str:
-    return f"{number} {one if number == 1 else several}"
-
-
-def _source_line(problem: Problem) -> str | None:
-    if not problem.line:
-        return None
-    lines = files.read(Path(problem.file)).decode("utf-8", errors="replace").split("\n")
-    if problem.line > len(lines):
-        return None
-    return "".join(char if char.isprintable() else " " for char in lines[problem.line - 1])
+    end = "the set is refused whole" if errors else count(made, "policy", "policies")
+    out.print(f"\n{count(errors, 'error', 'errors')}, {count(warnings, 'warning', 'warnings')}: {end}", markup=False)
 
 
 def _json(loaded: Loaded) -> dict[str, object]:

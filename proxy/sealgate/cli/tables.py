@@ -20,3 +20,8 @@ def table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) ->
     for row in rows:
         made.add_row(*(cell.replace("[", r"\[") for cell in row))
     return made
+
+
+def count(number: int, one: str, several: str) -> str:
+    """How many of what, for people."""
+    return f"{number} {one if number == 1 else several}"

@@ -11,7 +11,7 @@ from sealgate.policy import schema, strict_yaml
 from sealgate.policy.build import _LATER_FIELDS
 from sealgate.policy.build_rule import _LATER_FIELDS as LATER_IN_RULE
 
-NAMES = ["policy", "settings"]
+NAMES = ["policy", "settings", "cases"]
 
 
 def objects(part: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:

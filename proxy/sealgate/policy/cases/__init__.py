@@ -1,0 +1,1 @@
+"""What policies must decide, in words: `cases.yaml`, judged by the engine that judges requests."""
