@@ -22,12 +22,14 @@ class Surroundings:
         trusted_roots: the names of the trusted roots.
         names: the registries behind the gate; None where they are not known.
         unmatched: what happens to a repository that no policy covers.
+        policies: the files and folders that the settings name.
     """
 
     ring: Mapping[str, RingKey] = field(default_factory=dict)
     trusted_roots: frozenset[str] = frozenset({"default"})
     names: Names | None = None
     unmatched: Unmatched = Unmatched.DENY
+    policies: tuple[Path, ...] = ()
 
 
 def surroundings(settings: Path | None, policies: tuple[Path, ...]) -> Surroundings:
@@ -51,4 +53,5 @@ def surroundings(settings: Path | None, policies: tuple[Path, ...]) -> Surroundi
         trusted_roots=frozenset(made.trusted_roots),
         names=names,
         unmatched=made.unmatched,
+        policies=made.policies,
     )

@@ -2,54 +2,95 @@
 
 import asyncio
 import json
+import os
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Annotated, Final
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from sealgate.admission.carriers import carrier_subject
 from sealgate.admission.judge import Artifact
-from sealgate.cli.exits import OUTCOMES, readable_errors
+from sealgate.cli.decision import show
+from sealgate.cli.exits import OUTCOMES, Exit, readable_errors
 from sealgate.cli.options import Json, Policies, SettingsFile, TrustedRoot, Upstream, policies_from, settings_from
 from sealgate.cli.references import parse_named
-from sealgate.cli.tables import console, table
+from sealgate.cli.standalone import image_of, standalone
+from sealgate.cli.tables import console
+from sealgate.cli.watching import Seen, watch
+from sealgate.limits import RECHECK_SECONDS
 from sealgate.oci.digest import Digest
 from sealgate.oci.media_types import MANIFESTS
 from sealgate.oci.reference import Reference, Repository, named
-from sealgate.policy.decision import Decision, RuleResult
+from sealgate.policy.decision import Decision
 from sealgate.policy.decision_json import to_json
 from sealgate.policy.model import PolicySet
 from sealgate.ports import Access
 from sealgate.settings import Overrides, Settings
 from sealgate.wiring import core
 
-_WORDS: Final = {"admit": "ADMITTED", "deny": "DENIED", "undetermined": "COULD NOT BE CHECKED"}
-
 
 def check(
-    reference: Annotated[str, typer.Argument(metavar="REF", help="repository:tag or repository@sha256:…")],
+    reference: Annotated[
+        str, typer.Argument(metavar="REF", help="As ghcr.io/myorg/app:1.0; behind a gate, repository:tag or …@sha256:…")
+    ],
     settings: SettingsFile = None,
     upstream: Upstream = None,
     policies: Policies = None,
     trusted_root: TrustedRoot = None,
+    watching: Annotated[
+        bool, typer.Option("--watch", help="Go on: judge again when policies change, and every so often.")
+    ] = False,
+    every: Annotated[
+        float, typer.Option(min=1, metavar="SECONDS", help="With --watch: after how long to ask the registry again.")
+    ] = RECHECK_SECONDS,
     as_json: Json = False,
 ) -> None:
     """Say what the gate would decide about pulling REF, and why: every rule, every signature that was looked at.
 
-    It asks the registry itself, as the gate does, and needs no gate running. Exit status: 0 admitted, 1 denied,
-    3 could not be checked, 2 wrong usage.
+    It asks the registry itself, as the gate does, and needs no gate running. Without --settings or --upstream, REF
+    names its registry and --policies the policies; docker's credentials for it are used, where there are any. With
+    --watch it goes on until it is stopped (Ctrl-C), and tells what changes.
+
+    Exit status: 0 admitted, 1 denied, 3 could not be checked, 2 wrong usage; with --watch, that of the last answer.
     """
-    flags = Overrides(upstream=upstream, policies=policies or (), trusted_root=trusted_root)
     with readable_errors():
-        made = settings_from(settings, flags)
+        flags = Overrides(upstream=upstream, policies=policies or (), trusted_root=trusted_root)
+        alone = settings is None and upstream is None and "SEALGATE_UPSTREAM" not in os.environ
+        made = standalone(reference, flags) if alone else settings_from(settings, flags)
         repository, asked, image = parse_named(reference, made.names)
-        decision = asyncio.run(_decide(made, policies_from(made), repository, asked))
-    if as_json:
-        print(json.dumps({"reference": named(repository, asked), **to_json(decision)}, indent=2))
-    else:
-        _show(console(), named(repository, asked), decision, f"{image}@{decision.digest}")
-    raise typer.Exit(OUTCOMES[decision.outcome])
+        if alone:  # there is no gate to be named
+            image = image_of(reference)
+        name = named(repository, asked)
+        out = console()
+        if not watching:
+            decision = asyncio.run(_decide(made, policies_from(made), repository, asked))
+            _tell(out, name, image, decision, as_json=as_json)
+            raise typer.Exit(OUTCOMES[decision.outcome])
+        policies_from(made)  # what is wrong at the start is wrong usage
+        with TemporaryDirectory(prefix="sealgate-", ignore_cleanup_errors=True) as folder:
+            made = made if made.trusted_roots_folder else replace(made, trusted_roots_folder=Path(folder))
+            last = asyncio.run(
+                watch(
+                    made.policies,
+                    every,
+                    _judging(made, repository, asked),
+                    Seen(out, lambda decision: _tell(out, name, image, decision, as_json=as_json), quiet=as_json),
+                )
+            )
+    raise typer.Exit(OUTCOMES[last.outcome] if last else Exit.UNDETERMINED)
+
+
+def _judging(settings: Settings, repository: Repository, asked: Reference) -> Callable[[], Awaitable[Decision]]:
+    """Judges by the policies as they are then."""
+
+    async def judge() -> Decision:
+        return await _decide(settings, policies_from(settings), repository, asked)
+
+    return judge
 
 
 async def _decide(settings: Settings, policies: PolicySet, repository: Repository, asked: Reference) -> Decision:
@@ -67,34 +108,8 @@ async def _decide(settings: Settings, policies: PolicySet, repository: Repositor
         return (await made.judge.for_pull(artifact, Access(by_gate=True))).decision
 
 
-def _show(out: Console, name: str, decision: Decision, image: str) -> None:
-    out.print(f"{name}\n{decision.digest}\n", markup=False)
-    if decision.results:
-        rows = [(result.policy, result.rule, _verdict(result), _why(result)) for result in decision.results]
-        out.print(table("", ("POLICY", "RULE", "RESULT", "WHY"), rows))
-        out.print()
-    every = dict.fromkeys(finding for result in decision.results for finding in result.findings)
-    findings = [(finding.source, finding.reason.value, finding.text) for finding in every if finding.source]
-    if findings:
-        out.print(table("Signatures that do not count", ("FOUND IN", "REASON", "WHY"), findings))
-        out.print()
-    for warning in decision.warnings:
-        out.print(f"warning: {warning}", markup=False)
-    if decision.covered_by:
-        out.print(f"by the index {decision.covered_by}, which lists it and is admitted", markup=False)
-    reason = f": {decision.finding.reason.value}: {decision.finding.text}" if decision.finding else ""
-    out.print(f"{_WORDS[decision.outcome.value]}{reason}", markup=False)
-    if decision.cure and not decision.admitted:
-        out.print(f"Fix: {decision.cure.replace('{reference}', image)}", markup=False)
-
-
-def _verdict(result: RuleResult) -> str:
-    if result.satisfied:
-        return "satisfied"
-    return "not satisfied" if result.enforced else "not satisfied (only warns)"
-
-
-def _why(result: RuleResult) -> str:
-    if result.finding:
-        return f"{result.finding.reason.value}: {result.finding.text}"
-    return ", ".join(result.signers)
+def _tell(out: Console, name: str, image: str, decision: Decision, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"reference": name, **to_json(decision)}, indent=2), flush=True)
+    else:
+        show(out, name, decision, f"{image}@{decision.digest}")

@@ -9,6 +9,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from sealgate.adapters import files
+from sealgate.cli.problems import refusal
 from sealgate.policy.model import PolicySet
 from sealgate.settings import Overrides, Settings, read_settings
 from sealgate.wiring import key_ring, load_policies
@@ -54,7 +55,9 @@ def policies_from(settings: Settings) -> PolicySet:
     """The policies in force.
 
     Raises:
-        ConfigurationInvalid: with every problem of every file.
+        ConfigurationInvalid: with every problem of every file, each shown at its place.
     """
     loaded = load_policies(settings.policies, key_ring(dict(settings.keys)), settings.trusted_roots, settings.names)
+    if loaded.errors:
+        raise refusal(loaded.errors)
     return loaded.policy_set(settings.unmatched)

@@ -25,7 +25,7 @@ def stale(rule: Rule, signature: VerifiedSignature, now: datetime) -> Finding | 
         text = f"signed {told(signed)}, expected {told(rule.min_signed_at)} or later"
         return Finding(reason=Reason.SIGNATURE_TOO_OLD, text=text)
     if rule.max_age is not None and now - signed >= rule.max_age:
-        text = f"signed {told(signed)}, expected not longer ago than {_span(rule.max_age)}"
+        text = f"signed {told(signed)}, expected not longer ago than {spoken(rule.max_age)}"
         return Finding(reason=Reason.SIGNATURE_TOO_OLD, text=text)
     return None
 
@@ -35,7 +35,7 @@ def end(signature: VerifiedSignature, max_age: timedelta) -> datetime:
     return min(signature.signed_at) + max_age
 
 
-def _span(length: timedelta) -> str:
+def spoken(length: timedelta) -> str:
     """A length of time in the largest unit that it is a multiple of."""
     count, unit = length // timedelta(minutes=1), "minute"
     for size, larger in ((60, "hour"), (24, "day")):
