@@ -14,6 +14,7 @@ import gc
 import importlib
 import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -79,19 +80,13 @@ PROPERTIES: Final = {
     "database": None,
     "phases": (hypothesis.Phase.explicit, hypothesis.Phase.generate),
 }
+SECONDS: Final = 10  # of one test: some mutants never end
+BYTES: Final = 4 * 1024**3  # of one mutant's process: some of them fill the memory meanwhile
 OPTIONS: Final = (
-    "--assert=plain",
-    "-q",
-    "-p",
-    "no:randomly",
-    "-p",
-    "no:cacheprovider",
-    "--no-header",
-    "--no-summary",
-    "-s",
+    *("--assert=plain", "-p", "no:randomly", "-p", "no:cacheprovider"),
+    *("-q", "-s", "--no-header", "--no-summary", f"--timeout={SECONDS}"),
 )
 KEPT: Final = BUILD / "mutants.jsonl"  # results, of which the last one of each mutant is used again
-LEAST_SECONDS: Final = 10  # that a mutant gets; beyond that thrice what its tests take: some never end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +101,7 @@ class Result:
     seconds: float
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class Session:
     """A pytest plugin that runs the collected tests for each mutant, instead of once.
 
@@ -139,7 +134,7 @@ class Session:
                 first, last = mutant.statement
                 names = {name for line in range(first, last + 1) for name in lines[file].get(str(line), ())}
                 ordered = self._order(names, seconds, self.known.get((file, mutant.name), ""))
-                self._start(file, mutant, functions[file], ordered, sum(seconds[name] for name in names))
+                self._start(file, mutant, functions[file], ordered)
                 while len(self._running) >= self.jobs:
                     self._end()
         while self._running:
@@ -160,8 +155,7 @@ class Session:
             os.close(writing)
             with os.fdopen(reading, "rb") as told:
                 found = told.read()
-            status = os.waitpid(child, 0)[1]; print('STATUS', status, len(found), flush=True)
-            self.failed = status != 0
+            self.failed = os.waitpid(child, 0)[1] != 0
             return tuple(json.loads(found)) if not self.failed else ({}, {})
         try:
             paths = {file: str(PACKAGE / file) for file in self.files}
@@ -191,9 +185,7 @@ class Session:
         first = (name for name in (known, *reversed(self._killers)) if name in names)
         return list(dict.fromkeys([*first, *sorted(names, key=seconds.__getitem__)]))
 
-    def _start(
-        self, file: str, mutant: Mutant, functions: dict[str, list[FunctionType]], names: list[str], seconds: float
-    ) -> None:
+    def _start(self, file: str, mutant: Mutant, functions: dict[str, list[FunctionType]], names: list[str]) -> None:
         reading, writing = os.pipe()
         if child := os.fork():
             os.close(writing)
@@ -204,12 +196,13 @@ class Session:
             output = os.open(BUILD / "mutants.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             os.dup2(output, 1)
             os.dup2(output, 2)
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)
-            signal.alarm(int(LEAST_SECONDS + 3 * seconds))
+            resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
             if replace(functions, mutant.source, str(PACKAGE / file)):
                 for item, following in _with_next([self._items[name] for name in names]):
                     item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             os._exit(0)
+        except BaseException:  # noqa: BLE001
+            traceback.print_exc()
         finally:
             os._exit(2)
 
@@ -217,7 +210,11 @@ class Session:
         child, status = os.wait()
         file, mutant, tests, reading, began = self._running.pop(child)
         with os.fdopen(reading, "rb") as told:
-            killer = told.read().decode() or (f"wait status {status}" if status else "")
+            killer = told.read().decode()
+        if os.WIFSIGNALED(status):
+            killer = signal.Signals(os.WTERMSIG(status)).name
+        elif status and not killer:
+            raise RuntimeError(f"{file}: {mutant.name} could not be tried: see build/mutants.log")
         if killer in self._items:
             self._killers.pop(killer, None)
             self._killers[killer] = None
