@@ -1,151 +1,266 @@
 """`make mutants`: take each check of the verifier and of `decide()` out, one at a time; every time a test must fail.
 
 The tests run once with coverage, which tells what test runs what line. Then, for each mutant, a process of its own runs
-the tests that run its line, fastest first, until one fails. What survives and is not in `redundant.toml`, with the
-reason why nothing can tell the difference, makes this fail; so does what is there and does not survive.
+the tests that run its line, until one fails. What survives and is not in `redundant.toml`, with the reason why nothing
+can tell the difference, makes this fail; so does what is there and does not survive.
+
+It is cheap, so that it can be run: everything is imported and collected once, and the mutants are forks of that, in
+which the changed functions get their new code; the test that told the last time goes first, then those that told of a
+mutant before, then the fastest.
 """
 
 import argparse
+import gc
+import importlib
 import json
 import os
+import resource
 import signal
 import sys
 import time
 import tomllib
-from collections.abc import Callable
-from dataclasses import dataclass
-from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
-from importlib.util import spec_from_loader
+import traceback
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType
+from typing import Final
 
 import coverage
+import hypothesis
 import pytest
+from functions import functions_of, replace
 from sites import Mutant, mutants
 
-ROOT = Path(__file__).resolve().parents[2]
-PACKAGE = ROOT / "proxy" / "sealgate"
-CHECKED = (
-    *sorted((PACKAGE / "adapters" / "signatures").glob("*.py")),
-    PACKAGE / "adapters" / "keys.py",
-    PACKAGE / "evidence" / "payload.py",
-    PACKAGE / "policy" / "decide.py",
-    PACKAGE / "policy" / "rules.py",
+ROOT: Final = Path(__file__).resolve().parents[2]
+PACKAGE: Final = ROOT / "proxy" / "sealgate"
+BUILD: Final = ROOT / "build"
+REDUNDANT: Final = Path(__file__).parent / "redundant.toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Files whose checks are taken out, and the tests that are to notice."""
+
+    name: str
+    files: tuple[str, ...]
+    tests: tuple[str, ...]
+
+
+PARTS: Final = (
+    Part(
+        name="decision",
+        files=tuple(
+            f"policy/{name}.py"
+            for name in ("decide", "cover", "rules", "weigh", "denied", "exceptions", "freshness", "rule", "matchers")
+        ),
+        tests=("tests/unit/policy",),
+    ),
+    Part(
+        name="verifier",
+        files=(
+            *(
+                f"adapters/signatures/{path.name}"
+                for path in sorted((PACKAGE / "adapters/signatures").glob("[!_]*.py"))
+            ),
+            "adapters/keys.py",
+            "evidence/payload.py",
+        ),
+        tests=(
+            "tests/unit/adapters/signatures",
+            "tests/unit/adapters/test_keys.py",
+            "tests/unit/evidence",
+            "tests/hostile/test_signatures.py",
+        ),
+    ),
 )
-TESTS = ("tests/unit/adapters", "tests/unit/evidence", "tests/unit/policy", "tests/hostile/test_signatures.py")
-# Plain asserts: the rewriting of asserts imports the package by itself, from the files.
-QUIET = ("--assert=plain", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", "--no-header", "--no-summary", "-x")
-Lines = dict[str, dict[str, list[str]]]  # file, line, tests
-MOST_SECONDS = 300  # of one mutant: some never end
+# The property tests try the same examples each time, and need not find the smallest that fails.
+PROPERTIES: Final = {
+    "derandomize": True,
+    "database": None,
+    "phases": (hypothesis.Phase.explicit, hypothesis.Phase.generate),
+}
+SECONDS: Final = 10  # of one test: some mutants never end
+BYTES: Final = 4 * 1024**3  # of one mutant's process: some of them fill the memory meanwhile
+OPTIONS: Final = (
+    *("--assert=plain", "-p", "no:randomly", "-p", "no:cacheprovider"),
+    *("-q", "-s", "--no-header", "--no-summary", f"--timeout={SECONDS}"),
+)
+KEPT: Final = BUILD / "mutants.jsonl"  # results, of which the last one of each mutant is used again
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What became of one mutant: how many tests ran its line, and whether one failed."""
+    """What became of one mutant: how many tests run its line, and which one failed; "" where none did."""
 
-    path: Path
-    mutant: Mutant
+    file: str
+    line: int
+    mutant: str
     tests: int
-    killed: bool
+    killer: str
+    seconds: float
 
 
-class Contexts:
-    """A pytest plugin that notes which lines each test runs, and how long it takes."""
+@dataclass(kw_only=True, eq=False)
+class Session:
+    """A pytest plugin that runs the collected tests for each mutant, instead of once.
 
-    def __init__(self) -> None:
-        self.coverage = coverage.Coverage(data_file=None, include=[str(path) for path in CHECKED], branch=False)
-        self.seconds: dict[str, float] = {}
+    Args:
+        files: whose checks are taken out.
+        jobs: mutants at a time.
+        known: which test told of a mutant the last time, by file and name.
+    """
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item):
-        began = time.perf_counter()
-        self.coverage.switch_context(item.nodeid)
+    files: list[str]
+    jobs: int
+    known: dict[tuple[str, str], str]
+    results: list[Result] = field(default_factory=list)
+    failed: bool = False
+    _items: dict[str, pytest.Item] = field(default_factory=dict)
+    _killers: dict[str, None] = field(default_factory=dict)  # the last one last
+    _running: dict[int, tuple[str, Mutant, int, int, float]] = field(default_factory=dict)
+    _telling: int = -1  # where a fork says which test failed; -1 in the process that forks
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Run them."""
+        self._items = {item.nodeid: item for item in session.items}
+        for file in self.files:
+            importlib.import_module(".".join((PACKAGE.name, *Path(file).with_suffix("").parts)))
+        lines, seconds = self._lines()
+        functions = {file: functions_of(str(PACKAGE / file)) for file in self.files}
+        gc.freeze()  # the forks share what is there
+        for file in () if self.failed else self.files:
+            for mutant in mutants((PACKAGE / file).read_text()):
+                first, last = mutant.statement
+                names = {name for line in range(first, last + 1) for name in lines[file].get(str(line), ())}
+                ordered = self._order(names, seconds, self.known.get((file, mutant.name), ""))
+                self._start(file, mutant, functions[file], ordered)
+                while len(self._running) >= self.jobs:
+                    self._end()
+        while self._running:
+            self._end()
+        return True
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """In a fork the first test that fails is enough."""
+        if report.failed and self._telling >= 0:
+            os.write(self._telling, report.nodeid.encode())
+            os._exit(1)
+        self.failed |= report.failed
+
+    def _lines(self) -> tuple[dict[str, dict[str, list[str]]], dict[str, float]]:
+        """Which tests run each line of each file, and how long each takes; in a fork: caches stay empty."""
+        reading, writing = os.pipe()
+        if child := os.fork():
+            os.close(writing)
+            with os.fdopen(reading, "rb") as told:
+                found = told.read()
+            self.failed = os.waitpid(child, 0)[1] != 0
+            return tuple(json.loads(found)) if not self.failed else ({}, {})
         try:
-            return (yield)
+            paths = {file: str(PACKAGE / file) for file in self.files}
+            measured = coverage.Coverage(data_file=None, include=[*paths.values()], branch=False)
+            seconds = {}
+            measured.start()
+            for item, following in _with_next(list(self._items.values())):
+                began = time.perf_counter()
+                measured.switch_context(item.nodeid)
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+                seconds[item.nodeid] = time.perf_counter() - began
+            measured.stop()
+            data = measured.get_data()
+            lines = {
+                file: {line: [name for name in names if name] for line, names in data.contexts_by_lineno(path).items()}
+                for file, path in paths.items()
+            }
+            with os.fdopen(writing, "wb") as telling:
+                telling.write(json.dumps([lines, seconds]).encode())
+            os._exit(int(self.failed))
+        except BaseException:  # noqa: BLE001
+            traceback.print_exc()
         finally:
-            self.seconds[item.nodeid] = time.perf_counter() - began
+            os._exit(2)
+
+    def _order(self, names: set[str], seconds: dict[str, float], known: str) -> list[str]:
+        first = (name for name in (known, *reversed(self._killers)) if name in names)
+        return list(dict.fromkeys([*first, *sorted(names, key=seconds.__getitem__)]))
+
+    def _start(self, file: str, mutant: Mutant, functions: dict[str, list[FunctionType]], names: list[str]) -> None:
+        reading, writing = os.pipe()
+        if child := os.fork():
+            os.close(writing)
+            self._running[child] = file, mutant, len(names), reading, time.perf_counter()
+            return
+        try:
+            self._telling = writing
+            output = os.open(BUILD / "mutants.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            os.dup2(output, 1)
+            os.dup2(output, 2)
+            resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
+            if replace(functions, mutant.source, str(PACKAGE / file)):
+                for item, following in _with_next([self._items[name] for name in names]):
+                    item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            os._exit(0)
+        except BaseException:  # noqa: BLE001
+            traceback.print_exc()
+        finally:
+            os._exit(2)
+
+    def _end(self) -> None:
+        child, status = os.wait()
+        file, mutant, tests, reading, began = self._running.pop(child)
+        with os.fdopen(reading, "rb") as told:
+            killer = told.read().decode()
+        if os.WIFSIGNALED(status):
+            killer = signal.Signals(os.WTERMSIG(status)).name
+        elif status and not killer:
+            raise RuntimeError(f"{file}: {mutant.name} could not be tried: see build/mutants.log")
+        if killer in self._items:
+            self._killers.pop(killer, None)
+            self._killers[killer] = None
+        result = Result(
+            file=file,
+            line=mutant.line,
+            mutant=mutant.name,
+            tests=tests,
+            killer=killer,
+            seconds=round(time.perf_counter() - began, 2),
+        )
+        with KEPT.open("a") as kept:
+            print(json.dumps(asdict(result)), file=kept)
+        self.results.append(result)
 
 
-class Replacing(MetaPathFinder, Loader):
-    """Imports one module of the package from other source than its file's."""
-
-    def __init__(self, path: Path, source: str) -> None:
-        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
-        self._name = ".".join(parts)
-        self._path, self._source = path, source
-
-    def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        return spec_from_loader(fullname, self, origin=str(self._path)) if fullname == self._name else None
-
-    def exec_module(self, module: ModuleType) -> None:
-        exec(compile(self._source, str(self._path), "exec"), module.__dict__)  # noqa: S102
+def _with_next(items: list[pytest.Item]) -> Iterator[tuple[pytest.Item, pytest.Item | None]]:
+    """Each with the one after it, for which fixtures are kept."""
+    return zip(items, [*items[1:], None], strict=True)
 
 
-def lines_of_tests(found: Path) -> int:
-    """Run all tests once, and write down which test runs which line, fastest first. 1 when one fails."""
-    plugin = Contexts()
-    plugin.coverage.start()
-    failed = pytest.main([*QUIET, *TESTS], plugins=[plugin])
-    plugin.coverage.stop()
-    if failed:
-        return 1
-    data = plugin.coverage.get_data()
-    told = {
-        str(path): {
-            str(line): sorted((name for name in names if name), key=lambda name: plugin.seconds[name])
-            for line, names in data.contexts_by_lineno(str(path)).items()
-        }
-        for path in CHECKED
-    }
-    found.write_text(json.dumps(told))
-    return 0
-
-
-def start(work: Callable[[], int], log: Path) -> int:
-    """Run a function in a process of its own, whose exit status is what it returns; 1 when it raises."""
-    child = os.fork()
-    if child:
-        return child
-    status = 1
+def judged(part: Part, files: list[str], jobs: int, known: dict[tuple[str, str], str]) -> list[Result] | None:
+    """What becomes of the mutants of some of a part's files; None where the tests fail as it is. In a process apart."""
+    reading, writing = os.pipe()
+    if child := os.fork():
+        os.close(writing)
+        with os.fdopen(reading, "rb") as told:
+            found = told.read()
+        return None if os.waitpid(child, 0)[1] else [Result(**one) for one in json.loads(found)]
     try:
-        signal.alarm(MOST_SECONDS)
-        output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        hypothesis.settings.register_profile("mutants", **PROPERTIES)
+        hypothesis.settings.load_profile("mutants")
+        session = Session(files=files, jobs=jobs, known=known)
+        output, errors = os.dup(1), os.open(BUILD / "mutants.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(errors, 1)
+        ended = pytest.main([*OPTIONS, *part.tests], plugins=[session])
+        sys.stdout.flush()
         os.dup2(output, 1)
-        os.dup2(output, 2)
-        status = work()
+        with os.fdopen(writing, "wb") as telling:
+            telling.write(json.dumps([asdict(one) for one in session.results]).encode())
+        os._exit(int(session.failed or ended not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)))
+    except BaseException:  # noqa: BLE001
+        traceback.print_exc()
     finally:
-        os._exit(status)
-
-
-def judge(todo: list[tuple[Path, Mutant]], lines: Lines, jobs: int, log: Path) -> list[Result]:
-    """What becomes of each mutant, so many at a time."""
-    results: list[Result] = []
-    running: dict[int, tuple[Path, Mutant, int]] = {}
-    for path, mutant in todo:
-        first, last = mutant.statement
-        here = lines[str(path)]
-        names = tuple(dict.fromkeys(name for line in range(first, last + 1) for name in here.get(str(line), ())))
-        if not names:
-            results.append(Result(path, mutant, 0, killed=False))
-            continue
-        running[start(lambda: _tests_with(path, mutant, names), log)] = path, mutant, len(names)  # noqa: B023
-        while len(running) >= jobs:
-            results.append(_ended(running))
-    while running:
-        results.append(_ended(running))
-    return sorted(results, key=lambda result: (result.path, result.mutant.line, result.mutant.after))
-
-
-def _tests_with(path: Path, mutant: Mutant, names: tuple[str, ...]) -> int:
-    sys.meta_path.insert(0, Replacing(path, mutant.source))
-    return int(pytest.main([*QUIET, *names]))
-
-
-def _ended(running: dict[int, tuple[Path, Mutant, int]]) -> Result:
-    child, status = os.wait()
-    path, mutant, tests = running.pop(child)
-    return Result(path, mutant, tests, killed=status != 0)
+        sys.stdout.flush()
+        os._exit(2)
 
 
 def main() -> int:
@@ -155,67 +270,42 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="mutants at a time")
     options = parser.parse_args()
     os.chdir(ROOT)
-    build = ROOT / "build"
-    build.mkdir(exist_ok=True)
-    log, found = build / "mutants.log", build / "mutants-lines.json"
-    log.unlink(missing_ok=True)
-    if os.waitpid(start(lambda: lines_of_tests(found), log), 0)[1]:
-        print(f"the tests fail before anything is changed: see {log.relative_to(ROOT)}")
-        return 1
-    lines = json.loads(found.read_text())
-    # What every child needs is imported once, before they are forked; nothing of the package that may be changed is.
-    import aiohttp  # noqa: F401
-    import sigstore.verify  # noqa: F401
+    BUILD.mkdir(exist_ok=True)
+    (BUILD / "mutants.log").unlink(missing_ok=True)
+    kept = [json.loads(line) for line in KEPT.read_text().splitlines()] if KEPT.exists() else []
+    known = {(one["file"], one["mutant"]): one["killer"] for one in kept}
+    results: list[Result] = []
+    for part in PARTS:
+        files = [file for file in part.files if not options.only or any(only in file for only in options.only)]
+        found = judged(part, files, options.jobs, known) if files else []
+        if found is None:
+            print(f"the tests of the {part.name} fail before anything is changed: see build/mutants.log")
+            return 1
+        results += found
+    return report(results, whole=not options.only)
 
+
+def report(results: list[Result], *, whole: bool) -> int:
+    """Print what came of it."""
     redundant = {
-        (entry["file"], entry["mutant"]): entry["why"]
-        for entry in tomllib.loads((Path(__file__).parent / "redundant.toml").read_text()).get("redundant", ())
+        (entry["file"], entry["mutant"]) for entry in tomllib.loads(REDUNDANT.read_text()).get("redundant", ())
     }
-    todo = [
-        (path, mutant)
-        for path in CHECKED
-        if not options.only or any(part in str(path) for part in options.only)
-        for mutant in mutants(path.read_text())
-    ]
-    return report(judge(todo, lines, options.jobs, log), redundant, whole=not options.only)
-
-
-def report(results: list[Result], redundant: dict[tuple[str, str], str], *, whole: bool) -> int:
-    """Print what came of it, and write `build/mutants.json`."""
-    survived = [result for result in results if not result.killed]
-    seen = {(str(result.path.relative_to(PACKAGE)), result.mutant.name) for result in survived}
-    print(f"{'file':<44} {'mutants':>8} {'killed':>7} {'redundant':>10} {'survived':>9}")
-    for path in dict.fromkeys(result.path for result in results):
-        name = str(path.relative_to(PACKAGE))
-        here = [result for result in results if result.path == path]
-        excused = sum((name, result.mutant.name) in redundant for result in here if not result.killed)
-        killed = sum(result.killed for result in here)
-        print(f"{name:<44} {len(here):>8} {killed:>7} {excused:>10} {len(here) - killed - excused:>9}")
-    unexcused = [
-        result for result in survived if (str(result.path.relative_to(PACKAGE)), result.mutant.name) not in redundant
-    ]
+    survived = [result for result in results if not result.killer]
+    unexcused = [result for result in survived if (result.file, result.mutant) not in redundant]
+    print(f"{'file':<44} {'mutants':>8} {'killed':>7} {'redundant':>10} {'survived':>9} {'seconds':>8}")
+    for file in (*dict.fromkeys(result.file for result in results), ""):
+        here = [result for result in results if file in ("", result.file)]
+        lost = sum(file in ("", result.file) for result in unexcused)
+        killed = sum(bool(result.killer) for result in here)
+        seconds = sum(result.seconds for result in here)
+        print(
+            f"{file or 'all':<44} {len(here):>8} {killed:>7} {len(here) - killed - lost:>10} {lost:>9} {seconds:>8.0f}"
+        )
     for result in unexcused:
-        where = f"{result.path.relative_to(PACKAGE)}:{result.mutant.line}"
-        print(f"survived {where}: {result.mutant.name} ({result.tests} tests run it)")
-    stale = sorted(entry for entry in redundant if entry not in seen) if whole else []
-    for file, name in stale:
-        print(f"redundant.toml names what does not survive: {file}: {name}")
-    killed = len(results) - len(survived)
-    print(
-        f"{len(results)} mutants, {killed} killed, "
-        f"{len(survived) - len(unexcused)} redundant, {len(unexcused)} survived"
-    )
-    told = [
-        {
-            "file": str(result.path.relative_to(PACKAGE)),
-            "line": result.mutant.line,
-            "mutant": result.mutant.name,
-            "tests": result.tests,
-            "killed": result.killed,
-        }
-        for result in results
-    ]
-    (ROOT / "build" / "mutants.json").write_text(json.dumps(told, indent=1))
+        print(f"survived {result.file}:{result.line}: {result.mutant} ({result.tests} tests run it)")
+    stale = sorted(redundant - {(result.file, result.mutant) for result in survived}) if whole else []
+    for file, mutant in stale:
+        print(f"redundant.toml names what does not survive: {file}: {mutant}")
     return 1 if unexcused or stale else 0
 
 

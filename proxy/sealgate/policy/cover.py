@@ -32,7 +32,7 @@ def cover(
         without_platform: those of the indexes in which the child is no image for a platform: they cover it for
             `index: each` too.
     """
-    if child.admitted or not child.policy:  # nothing to stand in for: only a rule's refusal can be covered
+    if not child.policy:  # nothing to stand in for: only a rule's refusal names a policy, and can be covered
         return child
     if any(result.finding and result.finding.reason is Reason.DENIED_BY_POLICY for result in child.results):
         return child
@@ -54,7 +54,7 @@ def cover(
         satisfied = {_key(result) for result in index.results if result.satisfied}
         results = tuple(
             replace(result, satisfied=True, finding=None)
-            if not result.satisfied and (result.policy in excepted or _key(result) in satisfied - own)
+            if result.policy in excepted or _key(result) in satisfied - own
             else result
             for result in child.results
         )
@@ -68,7 +68,7 @@ def cover(
         return replace(
             child, outcome=Outcome.UNDETERMINED, finding=undetermined.finding, valid_until=now, results=child.results
         )
-    return _not_signed(child, unsigned, resolved, now) if unsigned else child
+    return _not_signed(child, unsigned, resolved, now)
 
 
 def _key(result: RuleResult) -> tuple[str, str]:

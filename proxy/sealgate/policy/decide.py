@@ -153,17 +153,18 @@ def conclude(
         until: when what the results rest on ends.
         exceptions: those that are in force.
     """
-    failing = [result for result in results if result.finding is not None]
-    enforced = [result for result in failing if result.enforced]
-    warnings = (*map(str, exceptions), *(_told(result) for result in failing if not result.enforced))
-    denials = [result for result in enforced if result.finding and result.finding.reason not in UNDETERMINED]
+    failing = [(result, result.finding) for result in results if result.finding is not None]
+    enforced = [(result, finding) for result, finding in failing if result.enforced]
+    warned = (_told(result, finding) for result, finding in failing if not result.enforced)
+    warnings = (*map(str, exceptions), *warned)
+    denials = [(result, finding) for result, finding in enforced if finding.reason not in UNDETERMINED]
     if enforced:
-        first = (denials or enforced)[0]
+        first, nearest = (denials or enforced)[0]
         return Decision(
             outcome=Outcome.DENY if denials else Outcome.UNDETERMINED,
             digest=digest,
             valid_until=min(until, now + timedelta(seconds=DENY_TTL_SECONDS)) if denials else now,
-            finding=first.finding,
+            finding=nearest,
             policy=first.policy,
             description=next((policy.description for policy in resolved.policies if policy.name == first.policy), ""),
             rule=first.rule,
@@ -188,7 +189,6 @@ def conclude(
     )
 
 
-def _told(result: RuleResult) -> str:
-    text = result.finding.text if result.finding else ""
+def _told(result: RuleResult, finding: Finding) -> str:
     would = "would be denied by" if result.required else "not satisfied:"
-    return f"{would} policy {result.policy}, rule {result.rule}: {text}"
+    return f"{would} policy {result.policy}, rule {result.rule}: {finding.text}"

@@ -95,7 +95,7 @@ def judge(policy: Policy, rule: Rule, evidence: Evidence, now: datetime) -> Rule
             signers.add(signature.signer)
         else:
             findings.append(finding)
-    findings.sort(key=lambda finding: (_RANK.get(finding.reason, len(_RANK)), finding.source, finding.text))
+    findings.sort(key=lambda one: (_RANK.get(one.reason, len(_RANK)), one.source, one.text, one.reason))
     names = tuple(sorted(called(signer, rule) for signer in signers))
     if len({_person(signer) for signer in signers}) >= rule.threshold:
         return replace(result, satisfied=True, signers=names, findings=tuple(findings), cure="")

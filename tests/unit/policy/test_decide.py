@@ -22,8 +22,8 @@ from sealgate.evidence.signature import (
 from sealgate.oci.artifact import IMAGE, Kind
 from sealgate.oci.digest import Digest
 from sealgate.policy.cover import cover
-from sealgate.policy.decide import decide
-from sealgate.policy.decision import Decision, Outcome, Subject
+from sealgate.policy.decide import ALLOW_UNSIGNED, decide, refuse
+from sealgate.policy.decision import Decision, Finding, Outcome, Subject
 from sealgate.policy.model import (
     KeylessRequirement,
     KeyRequirement,
@@ -133,7 +133,10 @@ class TestWindowsOfKeys:
             assert decision.admitted
         else:
             assert refused(decision) is Reason.KEY_OUTSIDE_VALIDITY
-            assert "key release, which counts" in decision.finding.text
+            began, ended = rule.alternatives[0].not_before, rule.alternatives[0].not_after
+            told = f" from {began or NOW:%Y-%m-%d %H:%M:%S} UTC" * (began is not None)
+            told += f" until {ended or NOW:%Y-%m-%d %H:%M:%S} UTC" * (ended is not None)
+            assert decision.finding.text.endswith(f"with key release, which counts{told}")
 
     def test_a7_one_of_two_windows_of_one_key_is_enough_and_half_of_each_is_not(self) -> None:
         rule = key_rule(alternatives=(windowed(9, 7), windowed(5, 3)))
@@ -275,8 +278,15 @@ class TestCombination:
         both = resolved(policy(allow_unsigned=True), policy(key_rule("a"), name="q"))
         assert refused(ask(both)) is Reason.SIGNATURE_MISSING
 
-    def test_allow_unsigned_policy(self) -> None:
-        assert ask(resolved(policy(allow_unsigned=True))).admitted
+    @pytest.mark.parametrize("mode", Mode)
+    def test_allow_unsigned_policy(self, mode: Mode) -> None:
+        decision = ask(resolved(policy(allow_unsigned=True, mode=mode)))
+        assert decision.admitted
+        assert [(one.rule, one.enforced) for one in decision.results] == [(ALLOW_UNSIGNED, mode is Mode.ENFORCE)]
+
+    def test_allow_unsigned_of_one_policy_covers_what_no_rule_of_another_is_for(self) -> None:
+        charts = policy(key_rule("a", artifact_types=frozenset({"helm"})), name="q")
+        assert ask(resolved(policy(allow_unsigned=True), charts)).admitted
 
     def test_a_rule_that_is_not_required_only_warns(self) -> None:
         decision = ask(resolved(policy(key_rule("a"), key_rule("b", name="wish", required=False))), by_key("a"))
@@ -284,8 +294,9 @@ class TestCombination:
         assert decision.warnings[0].startswith("not satisfied: policy p, rule wish")
 
     def test_a_required_false_rule_alone_covers_nothing(self) -> None:
-        decision = ask(resolved(policy(key_rule("b", required=False))), by_key("b"))
-        assert refused(decision) is Reason.ARTIFACT_TYPE_NOT_COVERED
+        for types in (None, IMAGE):
+            decision = ask(resolved(policy(key_rule("b", required=False, artifact_types=types))), by_key("b"))
+            assert refused(decision) is Reason.ARTIFACT_TYPE_NOT_COVERED
 
     def test_a_policy_that_warns_lets_through_and_says_so(self) -> None:
         decision = ask(resolved(policy(key_rule("a"), mode=Mode.WARN)))
@@ -297,6 +308,22 @@ class TestCombination:
         lost = Shortfall(reason=Reason.UPSTREAM_UNAVAILABLE, detail="lost")
         decision = ask(resolved(policy(key_rule("a"), gpg)), shortfalls=(lost,))
         assert decision.outcome is Outcome.DENY
+
+    def test_it_names_the_policy_that_denies_and_what_that_is_for(self) -> None:
+        both = resolved(
+            policy(key_rule("a"), description="ours"), policy(key_rule("b"), name="q", description="theirs")
+        )
+        for signer, name, description in (("a", "q", "theirs"), ("b", "p", "ours")):
+            decision = ask(both, by_key(signer))
+            assert (decision.policy, decision.description) == (name, description)
+
+    @pytest.mark.parametrize(
+        ("doubt", "reason"), [(True, Reason.UPSTREAM_UNAVAILABLE), (False, Reason.BLOB_NOT_ADMITTED)]
+    )
+    def test_a_refusal_of_the_gates_own_is_kept_unless_it_is_a_doubt(self, doubt: bool, reason: Reason) -> None:
+        decision = refuse(Subject(digest=DIGEST, kinds=()), Finding(reason=reason, text="no"), NOW)
+        assert decision.outcome is (Outcome.UNDETERMINED if doubt else Outcome.DENY)
+        assert decision.valid_until == (NOW if doubt else NOW + timedelta(seconds=5))
 
 
 class TestUnmatched:
@@ -323,6 +350,7 @@ class TestShortfalls:
         decision = ask(resolved(policy(key_rule("a"))), shortfalls=(self.lost,))
         assert decision.outcome is Outcome.UNDETERMINED
         assert decision.valid_until == NOW
+        assert not decision.cure
 
     def test_extra_evidence_never_takes_an_admission_away(self) -> None:
         junk = RejectedCandidate(source=SOURCE, reason=Reason.PAYLOAD_MALFORMED, detail="junk")
@@ -405,6 +433,17 @@ class TestArtifactTypes:
         rule = key_rule("a", artifact_types=frozenset({"helm"}))
         assert refused(ask(resolved(policy(rule)), by_key("a"))) is Reason.ARTIFACT_TYPE_NOT_COVERED
 
+    @pytest.mark.parametrize(("modes", "admitted"), [([Mode.WARN], True), ([Mode.WARN, Mode.ENFORCE], False)])
+    def test_a_type_that_no_rule_is_for_is_denied_where_a_policy_enforces(self, modes: list, admitted: bool) -> None:
+        charts = key_rule("a", artifact_types=frozenset({"helm"}))
+        decision = ask(resolved(*(policy(charts, name=mode, mode=mode) for mode in modes)))
+        assert decision.admitted is admitted
+        assert [one.partition(": ")[0] for one in decision.warnings] == ["would be denied"] * admitted
+
+    def test_what_claims_to_be_nothing_passes_by_no_free_rule(self) -> None:
+        free = Rule(name="sboms", artifact_types=self.spdx, allow_unsigned=True)
+        assert refused(ask(resolved(policy(free)), kinds=())) is Reason.ARTIFACT_TYPE_NOT_COVERED
+
     def test_rules_for_each_claimed_kind_apply(self) -> None:
         helm = Kind(frozenset({"helm"}))
         both = policy(
@@ -433,6 +472,27 @@ class TestArtifactTypes:
 
 
 class TestFindings:
+    @pytest.mark.parametrize(
+        ("reason", "text"), [(Reason.KEY_NOT_TRUSTED, "bad, expected key a"), (Reason.SIGNATURE_INVALID, "bad")]
+    )
+    def test_which_key_would_do_is_told_of_one_that_nobody_knows(self, reason: Reason, text: str) -> None:
+        bad = RejectedCandidate(source=SOURCE, reason=reason, detail="bad")
+        finding = ask(resolved(policy(key_rule("a"))), rejected=(bad,)).finding
+        assert finding is not None
+        assert (finding.reason, finding.text) == (reason, text)
+
+    def test_who_signed_and_who_would_do_where_there_are_several(self) -> None:
+        rule = key_rule("a", "b", "c", threshold=2)
+        decision = ask(resolved(policy(rule)), by_key("b"))
+        assert decision.results[0].signers == ("key b",)
+        finding = ask(resolved(policy(rule))).finding
+        assert finding is not None
+        assert finding.text == "no signature found, expected one of key a, key b, key c"
+
+    def test_another_identity_where_a_key_would_do_as_well(self) -> None:
+        rule = key_rule(alternatives=(*key_rule("a").alternatives, *keyless_rule().alternatives))
+        assert refused(ask(resolved(policy(rule)), keyless(identity="x"))) is Reason.IDENTITY_MISMATCH
+
     def test_the_nearest_failure_is_told_and_all_are_kept(self) -> None:
         junk = RejectedCandidate(source=SOURCE, reason=Reason.PAYLOAD_MALFORMED, detail="junk")
         decision = ask(resolved(policy(keyless_rule())), keyless(identity="x"), rejected=(junk,))
@@ -452,6 +512,16 @@ class TestValidity:
         soon = NOW + timedelta(minutes=1)
         decision = ask(resolved(policy(key_rule("a"))), by_key("a", expires=soon), by_key("a"))
         assert decision.valid_until == soon
+
+    @pytest.mark.parametrize(("end", "left"), [(1, timedelta(hours=1)), (0, timedelta(0))])
+    def test_a7_a_key_that_ends_bounds_an_admission_and_one_that_ended_does_not(self, end, left) -> None:
+        rule = key_rule(alternatives=(windowed(None, end), *key_rule("a").alternatives))
+        assert ask(resolved(policy(rule)), by_key("a")).valid_until == NOW + left
+
+    def test_a_rule_for_another_type_bounds_nothing(self) -> None:
+        aged = key_rule("a", name="charts", artifact_types=frozenset({"helm"}), max_age=timedelta(days=1))
+        signature = by_key("a", signed_at=(NOW - timedelta(hours=23.9),))
+        assert ask(resolved(policy(key_rule("a"), aged)), signature).valid_until == NOW + timedelta(hours=1)
 
     def test_at_most_the_ttl(self) -> None:
         decision = ask(resolved(policy(key_rule("a"))), by_key("a", expires=NOW + timedelta(days=9)))

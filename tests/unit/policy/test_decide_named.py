@@ -246,6 +246,10 @@ class TestExceptions:
         assert decision.admitted
         assert [one.reason for one in decision.results[0].findings] == [Reason.EXCEPTION_EXPIRED]
 
+    def test_an_expired_one_tells_nothing_twice(self) -> None:
+        decision = ask(policy(rule("a"), exemptions=(self.over,)), evidence=(signed("b"),))
+        assert [one.reason for one in decision.results[0].findings] == [Reason.KEY_NOT_TRUSTED]
+
     def test_an_expired_one_settles_no_doubt_and_promises_no_cure(self) -> None:
         asks = policy(rule("a"), exemptions=(self.over,))
         assert reason(ask(asks, shortfalls=(LOST,))) is Reason.UPSTREAM_UNAVAILABLE
@@ -263,6 +267,13 @@ class TestExceptions:
         assert covered.exceptions == index.exceptions
         assert covered.warnings == index.warnings
         assert covered.valid_until == self.live.expires
+
+    def test_an_index_in_doubt_with_one_makes_its_children_doubtful(self) -> None:
+        live = replace(self.live, digest=INDEX)
+        asks = [policy(rule("a", covers_children=False), exemptions=(live,)), policy(rule("b"), name="q")]
+        index = ask(*asks, digest=INDEX, shortfalls=(LOST,))
+        assert index.outcome is Outcome.UNDETERMINED
+        assert cover(ask(*asks), [index], resolved(*asks), NOW).outcome is Outcome.UNDETERMINED
 
     def test_but_for_its_own_policy_only(self) -> None:
         asks = [policy(rule("a"), exemptions=(replace(self.live, digest=INDEX),)), policy(rule("b"), name="q")]
@@ -300,6 +311,10 @@ class TestFreshness:
             assert decision.valid_until == NOW + timedelta(minutes=minutes)
         twice = Evidence(subject=DIGEST, signatures=(*found, replace(found[0], signed_at=(NOW,))))
         assert rests_until(rule(*names, threshold=3, max_age=DAY), twice, NOW) == NOW + timedelta(minutes=30)
+
+    def test_a25_an_admission_ends_with_the_earliest_time_of_its_signature(self) -> None:
+        twice = signed("a", signed_at=(NOW, NOW - DAY + timedelta(minutes=1)))
+        assert ask(policy(rule("a", max_age=DAY)), evidence=(twice,)).valid_until == NOW + timedelta(minutes=1)
 
     def test_a25_a_further_timestamp_makes_no_old_signature_young(self) -> None:
         asks = policy(rule("a", max_age=DAY))
@@ -373,3 +388,39 @@ class TestEach:
         index = ask(asks, digest=INDEX, evidence=(signed("a"), signed("b", 1)))
         assert cover(ask(asks, evidence=(signed("a"),)), [index], resolved(asks), NOW).admitted
         assert reason(cover(ask(asks), [index], resolved(asks), NOW)) is Reason.CHILD_NOT_SIGNED
+        free = policy(*self.asks.rules, Rule(name="free", artifact_types=IMAGE, allow_unsigned=True))
+        index = ask(free, digest=INDEX, evidence=(signed("a"),))
+        assert reason(cover(ask(free), [index], resolved(free), NOW)) is Reason.CHILD_NOT_SIGNED
+
+    def test_an_index_that_could_not_help_with_all_of_it_leaves_no_doubt(self) -> None:
+        asks = policy(rule("a", name="each", covers_children=False), rule("b", name="index"))
+        doubtful = ask(asks, digest=INDEX, shortfalls=(LOST,))
+        assert cover(ask(asks), [doubtful], resolved(asks), NOW).outcome is Outcome.DENY
+
+    def test_an_index_that_could_help_with_what_is_missing_leaves_a_doubt(self) -> None:
+        each, index = rule("a", name="each", covers_children=False), rule("b", name="index")
+        signs_itself = ([policy(each, index)], (signed("a"),))
+        only_warned = ([policy(each, mode=Mode.WARN), policy(index, name="q")], ())
+        for asks, evidence in (signs_itself, only_warned):
+            doubtful = ask(*asks, digest=INDEX, shortfalls=(LOST,))
+            child = ask(*asks, evidence=evidence)
+            assert child.outcome is Outcome.DENY
+            assert cover(child, [doubtful], resolved(*asks), NOW).outcome is Outcome.UNDETERMINED
+
+    def test_what_neither_of_them_satisfies_is_told_still(self) -> None:
+        asks = policy(rule("a"), rule("b", name="wish", required=False))
+        covered = cover(ask(asks), [ask(asks, digest=INDEX, evidence=(signed("a"),))], resolved(asks), NOW)
+        assert covered.admitted
+        assert [one.partition(":")[0] for one in covered.warnings] == ["not satisfied"]
+
+
+class TestReferences:
+    asks = policy(rule("a", references=frozenset({"gate.example/team/app"})))
+
+    @pytest.mark.parametrize(("named", "said"), [("", "names no repository"), ("other/app:1", "names other/app:1")])
+    def test_what_was_signed_under_another_name(self, named: str, said: str) -> None:
+        assert ask(self.asks, evidence=(signed("a", reference="gate.example/team/app:1"),)).admitted
+        decision = ask(self.asks, evidence=(signed("a", reference=named),))
+        assert reason(decision) is Reason.REFERENCE_MISMATCH
+        assert decision.finding is not None
+        assert decision.finding.text == f"what was signed {said}, and the rule asks that it names this one"

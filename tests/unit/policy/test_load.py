@@ -126,14 +126,17 @@ def test_captures_are_written_into_what_a_rule_asks_for():
               - type: keyless
                 certificate_identity_regexp: "https://github\\\\.com/myorg/{repo}/x{2}"
                 certificate_oidc_issuer_regexp: "https://{repo}\\\\.example"
+              - type: key
+                public_key: release.pub
         """)
     captures = policy.covers("ghcr.io/myorg/app.x", Operation.PULL, None)
     assert captures == {"repo": "app.x"}
-    first, second = policy.fill(captures).rules[0].alternatives
+    first, second, third = policy.fill(captures).rules[0].alternatives
     assert first.identity == Glob("https://github.com/myorg/app.x/.github/workflows/release.yml@refs/**")
     assert second.identity == Regexp(r"https://github\.com/myorg/(?:app\.x)/x{2}")
     assert second.issuer.matches("https://app.x.example")
     assert not second.issuer.matches("https://appxx.example")
+    assert third == policy.rules[0].alternatives[2]
 
 
 RULE = "rules: [{name: r, trusted_keys: [release]}]"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sealgate.errors import ConfigurationInvalid
-from sealgate.limits import MATCHED_CHARACTERS, REGEXP_CHARACTERS
+from sealgate.limits import GLOB_CHARACTERS, MATCHED_CHARACTERS, REGEXP_CHARACTERS
 from sealgate.policy.matchers import Exact, Glob, Regexp, captures_in, exact, exact_or_glob, regexp
 
 SEGMENTS = st.text(alphabet="ab0._-", min_size=1, max_size=8)
@@ -120,12 +120,13 @@ def test_whatever_a_capture_is_a_regexp_takes_it_for_text(value):
 
 def test_a_glob_is_never_widened_by_a_capture():
     with pytest.raises(ValueError, match="segment"):
-        Glob("a/{r}*").fill({"r": "*"})
+        Glob("a/{r}*").fill({"r": "*", "s": "x"})
 
 
 def test_the_captures_that_a_matcher_uses():
     assert list(captures_in(Exact("{a}/{b}"))) == ["a", "b"]
     assert list(captures_in(Glob("*{a}"))) == ["a"]
+    assert list(captures_in(Exact("[{a}]"))) == ["a"]
     assert list(captures_in(Regexp(r"\x{ff}{a}[0-9]{2}\{b}"))) == ["a"]
 
 
@@ -213,6 +214,13 @@ def test_b16_finding_captures_in_a_regexp_takes_no_time(unit):
 def test_a_value_past_the_bound_matches_nothing():
     assert regexp("a*").matches("a" * MATCHED_CHARACTERS)
     assert not regexp("a*").matches("a" * (MATCHED_CHARACTERS + 1))
+
+
+def test_patterns_are_as_long_as_their_bound_and_no_longer():
+    assert exact_or_glob("*" * GLOB_CHARACTERS) == Glob("*" * GLOB_CHARACTERS)
+    assert regexp("a" * REGEXP_CHARACTERS).matches("a" * REGEXP_CHARACTERS)
+    with pytest.raises(ConfigurationInvalid, match="a glob has at most 1000"):
+        exact_or_glob("*" * (GLOB_CHARACTERS + 1))
 
 
 def test_the_standard_engine_is_not_used():

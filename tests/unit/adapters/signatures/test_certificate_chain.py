@@ -116,6 +116,15 @@ def test_a_path_leads_from_the_leaf_to_the_anchor(private_sigstore: PrivateSigst
     assert certificate_chain.issued(leaf, trusted(authority.chain[-1])) is (depth == 0)
 
 
+def test_a_certificate_that_the_root_names_by_itself_has_nothing_above_it(
+    private_sigstore: PrivateSigstore, at: datetime
+) -> None:
+    """As a timestamp authority's may be."""
+    leaf = private_sigstore.timestamp_authority.leaf
+    for _ in range(2):
+        assert certificate_chain.path(leaf, trusted(leaf), at, certificate_chain.TIME_STAMPING) == (leaf,)
+
+
 def test_a_path_has_a_length(private_sigstore: PrivateSigstore, at: datetime) -> None:
     start, end = private_sigstore.start, private_sigstore.end
     for depth, good in ((CHAIN_CERTIFICATES - 2, True), (CHAIN_CERTIFICATES - 1, False)):
