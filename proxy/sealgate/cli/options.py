@@ -11,7 +11,7 @@ import typer
 from sealgate.adapters import files
 from sealgate.policy.model import PolicySet
 from sealgate.settings import Overrides, Settings, read_settings
-from sealgate.wiring import key_ring, load_policies
+from sealgate.wiring import holding, key_ring, load_policies
 
 SettingsFile: TypeAlias = Annotated[
     Path | None, typer.Option("--settings", metavar="FILE", help="The settings file (sealgate.yaml).")
@@ -56,5 +56,6 @@ def policies_from(settings: Settings) -> PolicySet:
     Raises:
         ConfigurationInvalid: with every problem of every file.
     """
-    loaded = load_policies(settings.policies, key_ring(dict(settings.keys)), settings.trusted_roots, settings.names)
+    ring = key_ring(dict(settings.keys))
+    loaded = load_policies(settings.policies, ring, settings.trusted_roots, settings.names, holding(settings))
     return loaded.policy_set(settings.unmatched)

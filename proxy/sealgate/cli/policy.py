@@ -14,10 +14,10 @@ from sealgate.cli.options import Json, SettingsFile, settings_from
 from sealgate.cli.tables import console, table
 from sealgate.errors import ConfigurationInvalid
 from sealgate.oci.naming import Names
-from sealgate.policy.load import Loaded, RingKey
+from sealgate.policy.load import Holding, Loaded, RingKey
 from sealgate.policy.problems import Problem
 from sealgate.settings import Overrides
-from sealgate.wiring import key_ring, load_policies
+from sealgate.wiring import holding, key_ring, load_policies
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -45,15 +45,16 @@ def validate(
         ring: dict[str, RingKey] = {}
         roots: Iterable[str] = ("default",)
         names: Names | None = None
+        held: Holding | None = None
         if settings is not None:
             flags = Overrides(policies=tuple(str(path) for path in paths))
             try:
                 made = settings_from(settings, flags)
-                names = made.names
+                names, held = made.names, holding(made)
             except ConfigurationInvalid:  # perhaps only because a flag of `serve` is to name the registry
                 made = settings_from(settings, replace(flags, upstream="http://localhost"))
             ring, roots = key_ring(dict(made.keys)), made.trusted_roots
-        loaded = load_policies(tuple(paths), ring, roots, names)
+        loaded = load_policies(tuple(paths), ring, roots, names, held)
     if as_json:
         print(json.dumps(_json(loaded), indent=2))
     else:
