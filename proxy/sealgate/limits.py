@@ -54,6 +54,12 @@ VERIFICATION_THREADS: Final = 2  # measured: more gain nothing (the verifier hol
 
 # Signatures: what is larger is refused unread, so that no candidate takes more than about 100 ms.
 PUBLIC_KEY_BYTES: Final = 16 * 1024  # ours: one PEM public key; RSA-8192 takes 1.5 KiB
+HOLD_SECONDS: Final = 24 * 3600.0  # design section 6: the one permitted loss of an acknowledged push
+HOLD_MOST_SECONDS: Final = 30 * 24 * 3600  # ours: what nobody signs in a month nobody will
+HOLDS_IN_MEMORY: Final = 10_000  # ours: about 1 KiB each
+HOLD_SWEEP_SECONDS: Final = 5.0  # ours: how often holds that are due or over are looked for
+HOLDS_PER_SWEEP: Final = 100  # ours: those that are due are judged one after the other
+HOLDS_PER_DIGEST: Final = 100  # ours: tags of one image that a signature is looked at for; the sweeps do the rest
 PUBLIC_KEYS_IN_MEMORY: Final = 1024  # ours: those that were loaded last, about 1 KiB each
 AUTHORITIES_IN_MEMORY: Final = 64  # ours: of the trusted roots, what is worked out once for each
 BUNDLE_BYTES: Final = 256 * 1024  # ours: a signature's bundle takes 5 to 20 KiB

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from sealgate.evidence.keys import PublicKey
+from sealgate.evidence.reason import Reason
 from sealgate.evidence.signature import Candidate, LoggedEntry, RejectedCandidate, VerifiedSignature
 from sealgate.oci.digest import Digest
 from sealgate.oci.manifest import Descriptor
@@ -14,6 +15,7 @@ from sealgate.oci.naming import DEFAULT
 from sealgate.oci.reference import Reference, Repository, Tag
 from sealgate.policy.access import Right
 from sealgate.policy.decision import Decision
+from sealgate.policy.hold import Hold
 from sealgate.policy.identity import Identity
 from sealgate.policy.model import Operation
 from sealgate.policy.record import Caller as Caller
@@ -354,6 +356,46 @@ class Store(Protocol):
 
     async def secret(self) -> bytes:
         """32 random bytes, made once and kept: what upload locations are sealed with."""
+
+    async def close(self) -> None:
+        """Close it."""
+
+
+class Holds(Protocol):
+    """Pushes that wait for a signature, and whose turn it is to move a tag.
+
+    Every method may raise `StateUnavailable`. What is written is durable when a method returns.
+    """
+
+    def turn(self, repository: Repository, tag: Tag) -> AbstractAsyncContextManager[None]:
+        """Whoever moves a tag does so inside: one at a time, over all replicas (attacks B2, B8)."""
+
+    async def of_tag(self, repository: Repository, tag: Tag) -> Hold | None:
+        """The hold of a tag."""
+
+    async def with_identifier(self, identifier: str) -> Hold | None:
+        """A hold by its name."""
+
+    async def every(self, after: str, most: int) -> tuple[Hold, ...]:
+        """At most so many holds whose names come after this one, oldest first."""
+
+    async def save(self, hold: Hold) -> None:
+        """Hold a tag. An older hold of the same tag is ended."""
+
+    async def end(self, identifier: str) -> bool:
+        """End a hold; False when it was ended already."""
+
+    async def mark_due(self, repository: Repository, digests: frozenset[Digest], most: int) -> tuple[Hold, ...]:
+        """Of the holds of these digests, at most so many that release themselves: to be judged again."""
+
+    async def ask(self, identifier: str, reason: str) -> bool:
+        """To be judged again because somebody asks, even where it does not release itself; False when it is gone."""
+
+    async def settle(self, identifier: str, reason: Reason, text: str) -> None:
+        """It has been judged again, and why it still waits."""
+
+    async def due(self, now: datetime, most: int) -> tuple[Hold, ...]:
+        """At most so many holds that are to be judged again or are over, oldest first."""
 
     async def close(self) -> None:
         """Close it."""

@@ -17,8 +17,10 @@ from sealgate.adapters.listener_tls import ListenerFiles, ListenerTls
 from sealgate.adapters.rekor import RekorLogs
 from sealgate.adapters.signatures.verifier import SigstoreVerifier
 from sealgate.adapters.state.memory import MemoryStore
+from sealgate.adapters.state.memory_holds import MemoryHolds
 from sealgate.adapters.state.remembering import RememberingStore
 from sealgate.adapters.state.sqlite import SqliteStore
+from sealgate.adapters.state.sqlite_holds import SqliteHolds
 from sealgate.adapters.trusted_roots.beginning import from_file, from_public_good, from_repository
 from sealgate.adapters.trusted_roots.current import RootState, TrustedRoots
 from sealgate.adapters.trusted_roots.refresh import Refresher
@@ -31,6 +33,7 @@ from sealgate.adapters.upstream.transport import Timeouts
 from sealgate.admission.carriers import Carriers
 from sealgate.admission.deletes import Deletes
 from sealgate.admission.discovery import Discovery
+from sealgate.admission.holds import Holds
 from sealgate.admission.judge import Judge
 from sealgate.admission.manifests import Manifests
 from sealgate.admission.pull import Pull
@@ -40,7 +43,7 @@ from sealgate.admission.uploads import UploadSeal
 from sealgate.errors import ConfigurationInvalid, KeyRejected
 from sealgate.http.edge import Edge
 from sealgate.oci.naming import Names
-from sealgate.policy.load import Loaded, RingKey, Sources, load
+from sealgate.policy.load import Holding, Loaded, RingKey, Sources, load
 from sealgate.policy.model import PolicySet
 from sealgate.ports import Clock, DecisionLog, Registry, Rights, Store, Upstream
 from sealgate.settings import KeySettings, Settings, TrustedRootSettings, UpstreamSettings
@@ -95,6 +98,7 @@ def load_policies(
     ring: dict[str, RingKey],
     trusted_roots: Iterable[str] = ("default",),
     names: Names | None = None,
+    holding: Holding | None = None,
 ) -> Loaded:
     """Every policy in these files and folders, with all that is wrong with them.
 
@@ -103,6 +107,7 @@ def load_policies(
         ring: the key ring.
         trusted_roots: the names that the settings give to trusted roots.
         names: the registries behind the gate; None where they are not known.
+        holding: what may be asked of pushes that wait; None where the settings are not known.
 
     Raises:
         ConfigurationInvalid: a file cannot be read, or there is none.
@@ -113,8 +118,15 @@ def load_policies(
         read_file=files.beside,
         trusted_roots=frozenset(trusted_roots),
         names=names,
+        holds=holding,
     )
     return load(files.policy_files(paths), sources)
+
+
+def holding(settings: Settings) -> Holding:
+    """What these settings let the gate do for pushes that wait for a signature."""
+    own = frozenset(each.name for each in settings.upstreams if not each.credentials.pass_through)
+    return Holding(upstreams=own, durable=settings.state is not None)
 
 
 @asynccontextmanager
@@ -192,6 +204,17 @@ async def gate(
         }
         entered = await stack.enter_async_context(entrance(settings, secret, made.clock, relays))
         recorder = Recorder(log, made.clock, policies.digest)
+        held = MemoryHolds() if settings.state is None else await SqliteHolds.open(settings.state)
+        stack.push_async_callback(held.close)
+        holds = Holds(
+            upstream=made.upstream,
+            store=held,
+            judge=made.judge,
+            manifests=made.manifests,
+            recorder=recorder,
+            clock=made.clock,
+            seconds=settings.hold_ttl,
+        )
         pull = Pull(
             upstream=made.upstream,
             store=made.store,
@@ -199,6 +222,7 @@ async def gate(
             judge=made.judge,
             recorder=recorder,
             clock=made.clock,
+            holds=holds,
             rights=access,
         )
         push = Push(
@@ -208,6 +232,7 @@ async def gate(
             judge=made.judge,
             recorder=recorder,
             clock=made.clock,
+            holds=holds,
             rights=access,
         )
         edge = Edge(
@@ -223,12 +248,13 @@ async def gate(
             door=entered.door,
             tokens=entered.tokens,
         )
-        refreshing = asyncio.create_task(made.refresher.run())
+        running = [asyncio.create_task(made.refresher.run()), asyncio.create_task(holds.run())]
         try:
             yield Gate(edge=edge, core=made)
         finally:
-            refreshing.cancel()
-            await asyncio.wait((refreshing,))
+            for task in running:
+                task.cancel()
+            await asyncio.wait(running)
 
 
 @asynccontextmanager

@@ -16,10 +16,12 @@ from datetime import UTC, datetime
 import pytest
 
 from sealgate.adapters.state.memory import MemoryStore
+from sealgate.adapters.state.memory_holds import MemoryHolds
 from sealgate.adapters.upstream.client import HttpUpstream
 from sealgate.admission.carriers import Carriers
 from sealgate.admission.deletes import Deletes
 from sealgate.admission.discovery import Discovery
+from sealgate.admission.holds import Holds
 from sealgate.admission.judge import Judge
 from sealgate.admission.manifests import Manifests
 from sealgate.admission.pull import Pull
@@ -178,6 +180,8 @@ async def gate(registry: MemoryRegistry) -> AsyncIterator[Gate]:
             "recorder": Recorder(NoLog(), clock, "0" * 64),
             "clock": clock,
         }
+        waiting = {name: parts[name] for name in ("upstream", "judge", "manifests", "recorder", "clock")}
+        parts["holds"] = Holds(store=MemoryHolds(), **waiting)
         edge = Edge(
             upstream=upstream,
             registries={"default": upstream},

@@ -96,6 +96,7 @@ def line_of(record: DecisionRecord) -> dict[str, Json]:
         "warnings": list(decision.warnings),
         "covered_by": str(decision.covered_by) if decision.covered_by else None,
         "exceptions": [_excepted(excepted) for excepted in decision.exceptions],
+        "event": record.event or None,
         "inspected": record.inspected,
         "cached": record.cached,
         "took_ms": record.took_ms,

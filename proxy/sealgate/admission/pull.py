@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from sealgate.admission.carriers import carrier_subject
+from sealgate.admission.holds import Holds
 from sealgate.admission.judge import Artifact, Judge, Judgement
 from sealgate.admission.manifests import Manifests
 from sealgate.admission.recorder import Recorder
@@ -11,7 +12,7 @@ from sealgate.errors import ContentMismatch, ManifestMalformed, TooLarge, Upstre
 from sealgate.evidence.reason import Reason
 from sealgate.oci.digest import Digest
 from sealgate.oci.manifest import ImageManifest
-from sealgate.oci.reference import Reference, Repository
+from sealgate.oci.reference import Reference, Repository, Tag
 from sealgate.policy.access import Right
 from sealgate.policy.decide import refuse
 from sealgate.policy.decision import Decision, Finding, Outcome, Subject
@@ -23,9 +24,13 @@ _NOT_FOUND: Final = 404
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PulledManifest:
-    """A manifest, and whether it may be served: only if `record.served`."""
+    """A manifest, and whether it may be served: only if `record.served`.
 
-    manifest: FetchedManifest
+    Args:
+        manifest: None where there is no such tag, and one is held.
+    """
+
+    manifest: FetchedManifest | None
     record: DecisionRecord
 
 
@@ -41,8 +46,10 @@ class Pull:
         judge: Judge,
         recorder: Recorder,
         clock: Clock,
+        holds: Holds,
         rights: Rights | None = None,
     ) -> None:
+        self._holds = holds
         self._rights = rights
         self._upstream = upstream
         self._store = store
@@ -61,7 +68,24 @@ class Pull:
             StateUnavailable: what this manifest lists cannot be remembered or looked up.
         """
         started = self._recorder.started()
-        fetched = await self._upstream.manifest(repository, reference, accept, access)
+        try:
+            fetched = await self._upstream.manifest(repository, reference, accept, access)
+        except UpstreamRefused as refused:
+            if refused.status != _NOT_FOUND or not isinstance(reference, Tag):
+                raise
+            hold = await self._holds.of_tag(repository, reference)
+            if hold is None:
+                raise
+            record = self._recorder.record(
+                self._holds.awaiting(hold),
+                caller=caller,
+                operation=Operation.PULL,
+                repository=repository,
+                reference=reference,
+                cached=False,
+                started=started,
+            )
+            return PulledManifest(manifest=None, record=record)
         try:
             manifest = self._manifests.learn(repository, fetched)
         except (ManifestMalformed, TooLarge) as bad:

@@ -5,19 +5,21 @@ and signatures arrive. A tag is the admission point. What is refused there is st
 signed; after that the same push succeeds.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sealgate.admission.carriers import brings_signatures, carrier_subject
+from sealgate.admission.holds import Awaited, Holds
 from sealgate.admission.judge import Artifact, Judge, Judgement
 from sealgate.admission.manifests import Manifests
 from sealgate.admission.recorder import Recorder
-from sealgate.errors import ContentMismatch, RightMissing
+from sealgate.errors import ContentMismatch, RightMissing, SealgateError
 from sealgate.evidence.reason import Reason
 from sealgate.oci.digest import NO_CONTENT, Digest
 from sealgate.oci.reference import Reference, Repository, Tag
 from sealgate.policy.access import Right
 from sealgate.policy.decide import refuse
 from sealgate.policy.decision import Decision, Finding, Outcome, Subject
+from sealgate.policy.hold import Hold
 from sealgate.policy.model import Operation
 from sealgate.ports import (
     Access,
@@ -41,12 +43,18 @@ class PushedManifest:
         record: the decision; None when it was stored by digest, as asked, and there was nothing to decide.
         stored: what the upstream answered; None when nothing was stored.
         moved: whether what was asked for was done. Else it was stored by digest only, or not at all.
+        hold: what holds the tag, where the push lacks nothing but a signature.
+        awaited: what came of the tags that this signature was awaited for.
+        lacking: why what was signed is not admitted even so; "" where it is, or nobody knows.
     """
 
     digest: Digest
     record: DecisionRecord | None
     stored: StoredManifest | None
     moved: bool
+    hold: Hold | None = None
+    awaited: tuple[Awaited, ...] = ()
+    lacking: str = ""
 
 
 class Push:
@@ -61,8 +69,10 @@ class Push:
         judge: Judge,
         recorder: Recorder,
         clock: Clock,
+        holds: Holds,
         rights: Rights | None = None,
     ) -> None:
+        self._holds = holds
         self._rights = rights
         self._upstream = upstream
         self._store = store
@@ -112,26 +122,94 @@ class Push:
         if isinstance(reference, Digest):
             carrier = await self._judge.as_carrier(artifact, access)
             self._check_right(artifact, caller, carrier)
+            due = await self._due(artifact, carrier)
             answer = await self._put(artifact, fetched, reference, carrier, access)
-            return PushedManifest(digest=digest, record=None, stored=answer, moved=True)
+            pushed = PushedManifest(digest=digest, record=None, stored=answer, moved=True)
+            return await self._looked_at(pushed, artifact, carrier, due, access)
         judgement = await self._judge.for_push(artifact, reference.name, access)
         self._check_right(artifact, caller, judgement)
-        decision = judgement.decision
+        due = await self._due(artifact, judgement)
+        async with self._holds.turn(repository, reference):
+            pushed = await self._at_tag(artifact, fetched, reference, judgement, access, caller, started)
+        return await self._looked_at(pushed, artifact, judgement, due, access)
+
+    async def _at_tag(
+        self,
+        artifact: Artifact,
+        fetched: FetchedManifest,
+        tag: Tag,
+        judgement: Judgement,
+        access: Access,
+        caller: Caller,
+        started: float,
+    ) -> PushedManifest:
+        """In the tag's turn: whatever was held there is over, before anything is stored."""
+        repository = artifact.repository
+        decision = await self._or_immutable(artifact, tag, judgement, access)
         keep = decision.curable or decision.outcome is Outcome.UNDETERMINED
+        await self._holds.end(repository, tag)
+        pointed = await self._holds.points_to(repository, tag, access) if decision.curable else None
         stored: StoredManifest | None = None
         if decision.admitted or keep:
-            target: Tag | Digest = reference if decision.admitted else digest
+            target: Tag | Digest = tag if decision.admitted else artifact.digest
             stored = await self._put(artifact, fetched, target, judgement, access)
         record = self._recorder.record(
             decision,
             caller=caller,
             operation=Operation.PUSH,
             repository=repository,
-            reference=reference,
+            reference=tag,
             cached=False,
             started=started,
+            event="held" if decision.curable else "",
         )
-        return PushedManifest(digest=digest, record=record, stored=stored, moved=decision.admitted)
+        hold = await self._holds.hold(artifact, tag, pointed, record) if decision.curable else None
+        return PushedManifest(digest=artifact.digest, record=record, stored=stored, moved=decision.admitted, hold=hold)
+
+    async def _or_immutable(self, artifact: Artifact, tag: Tag, judgement: Judgement, access: Access) -> Decision:
+        """The decision, unless the tag is one that never moves and points to something else already."""
+        decision = judgement.decision
+        policy = self._judge.policies.resolve(artifact.repository.name, Operation.PUSH, tag.name).immutable(tag.name)
+        if policy is None or judgement.carrier_of is not None or decision.outcome is Outcome.UNDETERMINED:
+            return decision
+        points_to = await self._holds.points_to(artifact.repository, tag, access)
+        if points_to is None or points_to == artifact.digest:
+            return decision
+        finding = Finding(reason=Reason.TAG_IMMUTABLE, text=f"the tag points to {points_to}, and never moves")
+        refused = refuse(
+            Subject(digest=artifact.digest, kinds=()), finding, self._clock.now(), "push it as another tag"
+        )
+        return replace(refused, policy=policy.name, description=policy.description)
+
+    async def _due(self, artifact: Artifact, judgement: Judgement | None) -> tuple[Hold, ...]:
+        """The tags that wait for what this carries: marked, before it is passed on."""
+        if judgement is None or judgement.carrier_of is None:
+            return ()
+        return await self._holds.coming(artifact.repository, judgement.carrier_of)
+
+    async def _looked_at(
+        self,
+        pushed: PushedManifest,
+        artifact: Artifact,
+        judgement: Judgement | None,
+        due: tuple[Hold, ...],
+        access: Access,
+    ) -> PushedManifest:
+        """What a signature that is stored now has changed: the tags that waited for it, or what else it lacks."""
+        if judgement is None or judgement.carrier_of is None:
+            return pushed
+        if due:
+            return replace(pushed, awaited=await self._holds.came(due))
+        return replace(pushed, lacking=await self._lacking(artifact.repository, judgement.carrier_of, access))
+
+    async def _lacking(self, repository: Repository, digest: Digest, access: Access) -> str:
+        try:
+            manifest = await self._manifests.by_digest(repository, digest, access)
+            subject = Artifact(repository=repository, digest=digest, manifest=manifest, by_digest=True)
+            decision = (await self._judge.for_pull(subject, access)).decision
+        except SealgateError:  # it is not there yet, or cannot be read: the signature is stored all the same
+            return ""
+        return decision.finding.text if decision.outcome is Outcome.DENY and decision.finding else ""
 
     async def _put(
         self,

@@ -31,6 +31,7 @@ class Recorder:
         started: float,
         quiet: bool = False,
         inspected: bool = False,
+        event: str = "",
     ) -> DecisionRecord:
         """A record of this decision.
 
@@ -43,6 +44,7 @@ class Recorder:
             cached: whether it was reused.
             started: what `started()` said before.
             inspected: whether it is served all the same, to a caller with the right to inspect.
+            event: what became of a push.
             quiet: do not write it down (an admitted blob: its manifest's line is there).
         """
         now = self._clock.now()
@@ -58,6 +60,7 @@ class Recorder:
             cached=cached,
             took_ms=round((self._clock.monotonic() - started) * 1000, 3),
             inspected=inspected,
+            event=event,
         )
         if not quiet:
             self._log.record(record)

@@ -3,7 +3,7 @@
 import typer
 
 from sealgate import __version__
-from sealgate.cli import check, demo, doctor, inspection, policy, serve, verify_bundle
+from sealgate.cli import check, demo, doctor, holds, inspection, policy, serve, verify_bundle
 
 app = typer.Typer(
     name="sealgate",
@@ -34,6 +34,7 @@ app.command("inspect")(inspection.inspect)
 app.command("verify-bundle")(verify_bundle.verify_bundle)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
+app.add_typer(holds.app, name="holds", help="Pushes that wait for their signature.")
 app.add_typer(policy.app, name="policy", help="Check, try and explain policies.")
 
 

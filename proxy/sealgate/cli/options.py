@@ -12,7 +12,7 @@ from sealgate.adapters import files
 from sealgate.cli.problems import refusal
 from sealgate.policy.model import PolicySet
 from sealgate.settings import Overrides, Settings, read_settings
-from sealgate.wiring import key_ring, load_policies
+from sealgate.wiring import holding, key_ring, load_policies
 
 SettingsFile: TypeAlias = Annotated[
     Path | None, typer.Option("--settings", metavar="FILE", help="The settings file (sealgate.yaml).")
@@ -57,7 +57,8 @@ def policies_from(settings: Settings) -> PolicySet:
     Raises:
         ConfigurationInvalid: with every problem of every file, each shown at its place.
     """
-    loaded = load_policies(settings.policies, key_ring(dict(settings.keys)), settings.trusted_roots, settings.names)
+    ring = key_ring(dict(settings.keys))
+    loaded = load_policies(settings.policies, ring, settings.trusted_roots, settings.names, holding(settings))
     if loaded.errors:
         raise refusal(loaded.errors)
     return loaded.policy_set(settings.unmatched)

@@ -42,7 +42,7 @@ def validate(
     """
     with readable_errors():
         around = surroundings(settings, tuple(paths))
-        loaded = load_policies(tuple(paths), dict(around.ring), around.trusted_roots, around.names)
+        loaded = load_policies(tuple(paths), dict(around.ring), around.trusted_roots, around.names, around.holding)
     if as_json:
         print(json.dumps(_json(loaded), indent=2))
     else:

@@ -50,6 +50,9 @@ class Reason(StrEnum):
     CHILD_NOT_SIGNED = "child-not-signed"
     DENIED_BY_POLICY = "denied-by-policy"
     EXCEPTION_EXPIRED = "exception-expired"
+    TAG_IMMUTABLE = "tag-immutable"
+    AWAITING_SIGNATURE = "awaiting-signature"
+    CONTENT_GONE = "content-gone"
     UPSTREAM_UNAVAILABLE = "upstream-unavailable"
     UPSTREAM_LIMITED = "upstream-limited"
     EVIDENCE_TOO_MUCH = "evidence-too-much"
@@ -106,6 +109,7 @@ CURABLE: Final = frozenset(
         Reason.CHILD_OF_UNKNOWN_INDEX,
         Reason.CHILD_NOT_SIGNED,
         Reason.EXCEPTION_EXPIRED,
+        Reason.AWAITING_SIGNATURE,
     }
 )
 """Reasons that a further signature can mend: what is asked for is missing, and what is there does not count."""

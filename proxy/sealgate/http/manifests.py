@@ -1,10 +1,12 @@
 """Manifests (distribution-spec 1.1, "Pulling manifests", "Pushing manifests", "Content Management")."""
 
+from collections.abc import Iterator
+
 from aiohttp import web
 
 from sealgate.admission.deletes import Deletes
 from sealgate.admission.pull import Pull
-from sealgate.admission.push import Push
+from sealgate.admission.push import Push, PushedManifest
 from sealgate.errors import ContentMismatch
 from sealgate.http import answer
 from sealgate.http.body import Body
@@ -12,11 +14,13 @@ from sealgate.http.inbound import accept_of, access_of, caller_of, content_type_
 from sealgate.http.places import place
 from sealgate.http.problem import RequestRejected
 from sealgate.http.refusal import refuse_manifest
-from sealgate.http.render import refused, unexpected, warnings
+from sealgate.http.render import passed_on, refused, unexpected, warnings
 from sealgate.http.target import ManifestTarget
 from sealgate.limits import MANIFEST_BYTES
 from sealgate.oci.digest import Digest
+from sealgate.oci.reference import named
 from sealgate.oci.wire import ErrorCode
+from sealgate.policy.moments import told
 
 
 class Manifests:
@@ -43,6 +47,8 @@ class Manifests:
         pulled = await self._pull.manifest(
             target.repository, reference, accept_of(request), access_of(request), caller_of(request)
         )
+        if pulled.manifest is None:  # a tag that has not moved yet
+            return refuse_manifest(request, reference, pulled.record, (), 0)
         raw, decision = pulled.manifest.raw, pulled.record.decision
         digest = Digest.of(raw)
         asked = reference if isinstance(reference, Digest) else digest
@@ -67,7 +73,8 @@ class Manifests:
         if isinstance(reference, Digest) and not reference.matches(raw):
             raise RequestRejected(400, ErrorCode.DIGEST_INVALID, f"the body is not {reference}")
         pushed = await self._push.manifest(target.repository, reference, content_type, raw, access, caller)
-        if not pushed.moved:
+        held = pushed.hold is not None and pushed.hold.releases
+        if not pushed.moved and not held:
             return answer.error(refused(pushed.record, routed_of(request).image) if pushed.record else unexpected())
         digest = reference if isinstance(reference, Digest) else pushed.digest
         headers = [
@@ -78,9 +85,22 @@ class Manifests:
             headers.append(("OCI-Subject", str(pushed.stored.subject)))
         if pushed.record is not None:
             headers.extend(warnings(pushed.record.decision))
+        headers.extend(passed_on(_told(pushed)))
         return answer.ok(201, headers)
 
     async def delete(self, request: web.BaseRequest, target: ManifestTarget) -> web.StreamResponse:
         """DELETE of a tag, or of a manifest by its digest. Whether this caller may is asked before."""
         await self._deletes.manifest(target.repository, target.reference, access_of(request))
         return answer.ok(202)
+
+
+def _told(pushed: PushedManifest) -> Iterator[str]:
+    """What a client that pushed has to know besides."""
+    if (hold := pushed.hold) is not None:
+        name = named(hold.repository, hold.tag)
+        yield f"{name} is held until {told(hold.deadline)}, and moves to {hold.digest} once that is signed: {hold.text}"
+    for awaited in pushed.awaited:
+        name = named(awaited.hold.repository, awaited.hold.tag)
+        yield f"{name} now is {awaited.hold.digest}" if awaited.released else f"{name} is still held: {awaited.text}"
+    if pushed.lacking:
+        yield f"what is signed is not admitted even so: {pushed.lacking}"

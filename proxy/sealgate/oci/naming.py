@@ -178,6 +178,19 @@ class Names:
         """The name of the registry that a canonical name leads to. Raises as `at`."""
         return self.at(repository)[0]
 
+    def upstreams_of(self, pattern: str) -> frozenset[str]:
+        """The names of the registries whose repositories a policy's pattern may match.
+
+        Args:
+            pattern: of canonical names, where `*`, `?` and `{` stand for something else than themselves.
+        """
+        first, _, rest = pattern.partition("/")
+        if not {"*", "?", "{"}.isdisjoint(first):
+            return frozenset(self._by_name)
+        return frozenset(
+            {first if rest and first != DEFAULT and first in self._by_name else DEFAULT} & {*self._by_name}
+        )
+
     def spellings(self, repository: Repository) -> frozenset[str]:
         """How references name a repository, host first, as `spelt` writes them: at its registry and through the gate.
 

@@ -12,13 +12,13 @@ from sealgate.errors import ConfigurationInvalid
 from sealgate.policy.build_named import build_denied, build_exemptions
 from sealgate.policy.build_rule import LATER, RuleBuilder, check_name
 from sealgate.policy.matchers import Exact, Glob, exact_or_glob
-from sealgate.policy.model import Mode, Operation, Policy, Rule
+from sealgate.policy.model import Mode, OnUnsignedPush, Operation, Policy, Rule
 from sealgate.policy.repositories import RepositoryGlob, repository_glob
 from sealgate.policy.sources import Sources
 from sealgate.policy.strict_yaml import Document
 
 _TAG_GLOB: Final = re.compile(r"[A-Za-z0-9._*?-]+", re.ASCII)  # what tags are made of (oci.reference), and * ?
-_LATER_FIELDS: Final = ("immutable_tags", "on_unsigned_push", "signature_repository")
+_LATER_FIELDS: Final = ("signature_repository",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +54,8 @@ def build(document: Document, sources: Sources) -> Built | None:
     _check_captures(document, globs, used)
     _check_rules(document, data, rules)
     exemptions = build_exemptions(document)
+    immutable = _tag_globs(document, "immutable_tags")
+    _check_pushes(document, data, globs, sources)
     denied = build_denied(document, sources, [rule for rule in rules if rule is not None])
     if document.problems:
         return None
@@ -71,6 +73,8 @@ def build(document: Document, sources: Sources) -> Built | None:
         rules=tuple(rule for rule in rules if rule is not None),
         exemptions=exemptions,
         denied=denied,
+        on_unsigned_push=OnUnsignedPush(data.get("on_unsigned_push", "reject")),
+        immutable_tags=immutable,
     )
     return Built(policy=policy, document=document, disabled=mode == "disabled")
 
@@ -102,16 +106,41 @@ def _tags(document: Document, data: Mapping[str, Any]) -> tuple[Exact | Glob, ..
     if "tags" in data and _operations(data) != {Operation.PUSH}:
         hint = "say operations: [push]; pulls are judged by digest, whatever the tag"
         document.refuse(("tags",), "tags can be guarded on push only", hint)
+    return _tag_globs(document, "tags")
+
+
+def _tag_globs(document: Document, key: str) -> tuple[Exact | Glob, ...]:
     made: list[Exact | Glob] = []
-    for at, text in _items(document, "tags").items():
+    for at, text in _items(document, key).items():
         if not _TAG_GLOB.fullmatch(text):
-            document.refuse(("tags", at), f"{text} can match no tag: tags are made of letters, digits and . _ -")
+            document.refuse((key, at), f"{text} can match no tag: tags are made of letters, digits and . _ -")
             continue
         try:
             made.append(exact_or_glob(text))
         except ConfigurationInvalid as bad:
-            document.refuse(("tags", at), str(bad))
+            document.refuse((key, at), str(bad))
     return tuple(made)
+
+
+def _check_pushes(
+    document: Document, data: Mapping[str, Any], globs: Mapping[int, RepositoryGlob], sources: Sources
+) -> None:
+    """Of what a policy says about pushes, that it can be done."""
+    for key in ("on_unsigned_push", "immutable_tags"):
+        if key in data and Operation.PUSH not in _operations(data):
+            document.refuse((key,), f"{key} is about pushes, and this policy does not cover them")
+    if data.get("on_unsigned_push") != "hold":
+        return
+    if data.get("allow_unsigned", False):
+        document.refuse(("on_unsigned_push",), "on_unsigned_push has no meaning beside allow_unsigned", "leave it out")
+    if sources.holds is None or sources.names is None:
+        return
+    if not sources.holds.durable:  # a hold is an acknowledged push: it must outlive the process
+        document.refuse(("on_unsigned_push",), "hold needs a state that lasts", "state: sqlite:///… in the settings")
+    for glob in globs.values():
+        for upstream in sorted(sources.names.upstreams_of(glob.text) - sources.holds.upstreams):
+            text = f"hold moves tags with a right of the gate's own, and it has none at the upstream {upstream}"
+            document.refuse(("on_unsigned_push",), text, "give that upstream credentials: in the settings")
 
 
 def _operations(data: Mapping[str, Any]) -> frozenset[Operation]:

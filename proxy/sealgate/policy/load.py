@@ -15,6 +15,7 @@ from sealgate.policy.build import Built, build
 from sealgate.policy.lint import warnings
 from sealgate.policy.model import Policy, PolicySet, Unmatched
 from sealgate.policy.problems import Problem
+from sealgate.policy.sources import Holding as Holding
 from sealgate.policy.sources import RingKey as RingKey
 from sealgate.policy.sources import Sources as Sources
 

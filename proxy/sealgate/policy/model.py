@@ -28,6 +28,13 @@ class Mode(StrEnum):
     WARN = "warn"
 
 
+class OnUnsignedPush(StrEnum):
+    """What becomes of a push by tag that lacks nothing but a signature (design section 6)."""
+
+    REJECT = "reject"
+    HOLD = "hold"
+
+
 class Operation(StrEnum):
     """What a client does with an artifact."""
 
@@ -63,6 +70,8 @@ class Policy:
         allow_unsigned: anything may pass as far as this policy goes; then there are no rules.
         exemptions: digests that its rules ask nothing of, for a time.
         denied: what it admits under no condition, whatever its mode.
+        on_unsigned_push: what becomes of a push that comes before its signature.
+        immutable_tags: which tags never move to something else.
     """
 
     name: str
@@ -77,6 +86,8 @@ class Policy:
     rules: tuple[Rule, ...] = ()
     exemptions: tuple[Exemption, ...] = ()
     denied: Denied = field(default_factory=Denied)
+    on_unsigned_push: OnUnsignedPush = OnUnsignedPush.REJECT
+    immutable_tags: tuple[Matcher, ...] = ()
 
     def covers(self, repository: str, operation: Operation, tag: str | None) -> Mapping[str, str] | None:
         """What this policy's captures stand for where it covers the request; None where it does not.
@@ -141,6 +152,17 @@ class Resolved:
         if not self.policies:
             return self.unmatched is not Unmatched.DENY
         return all(policy.allow_unsigned and not policy.rules and policy.denied == Denied() for policy in self.policies)
+
+    def immutable(self, tag: str) -> Policy | None:
+        """The policy that forbids a tag to move to something else; None when none does."""
+        return next(
+            (
+                policy
+                for policy in self.policies
+                if policy.mode is Mode.ENFORCE and any(matcher.matches(tag) for matcher in policy.immutable_tags)
+            ),
+            None,
+        )
 
     @property
     def needs_evidence(self) -> bool:
@@ -257,6 +279,8 @@ def _canonical(policy: Policy) -> str:
             policy.fix,
             policy.mode.value,
             policy.allow_unsigned,
+            policy.on_unsigned_push.value,
+            [matcher.text for matcher in policy.immutable_tags],
             rules,
             sorted((str(one.digest), str(one.expires), one.reason, one.approved_by) for one in policy.exemptions),
             sorted(str(digest) for digest in policy.denied.digests),

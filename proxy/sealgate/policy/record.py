@@ -35,6 +35,7 @@ class DecisionRecord:
         cached: whether it was reused.
         took_ms: milliseconds that it took to reach.
         inspected: whether it was served though it is not admitted, to a caller with the right to inspect.
+        event: what became of a push: `held`, `released`, `hold-ended`, `hold-expired`; "" where nothing did.
     """
 
     identifier: str
@@ -48,6 +49,7 @@ class DecisionRecord:
     cached: bool
     took_ms: float
     inspected: bool = False
+    event: str = ""
 
     @property
     def served(self) -> bool:

@@ -21,6 +21,19 @@ class RingKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """What the settings let the gate do for pushes that wait for a signature.
+
+    Args:
+        upstreams: those at which it moves tags with a right of its own, or needs none.
+        durable: whether what it remembers outlives the process.
+    """
+
+    upstreams: frozenset[str]
+    durable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
     """What the loader needs from outside.
 
@@ -30,6 +43,7 @@ class Sources:
         read_file: reads the file that a policy names, relative to the policy's own; raises `ConfigurationInvalid`.
         trusted_roots: the names that the settings give to trusted roots.
         names: the registries behind the gate; None where they are not known.
+        holds: what may be asked of pushes that wait; None where the settings are not known.
     """
 
     ring: Mapping[str, RingKey]
@@ -37,3 +51,4 @@ class Sources:
     read_file: Callable[[str, str], bytes]
     trusted_roots: frozenset[str] = frozenset({"default"})
     names: Names | None = None
+    holds: Holding | None = None

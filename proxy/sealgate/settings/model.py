@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sealgate.limits import ADMIT_TTL_SECONDS, CONNECT_SECONDS, FIRST_BYTE_SECONDS, IDLE_READ_SECONDS
+from sealgate.limits import ADMIT_TTL_SECONDS, CONNECT_SECONDS, FIRST_BYTE_SECONDS, HOLD_SECONDS, IDLE_READ_SECONDS
 from sealgate.oci.naming import NamedRegistry, Names
 from sealgate.policy.access import Grant
 from sealgate.policy.model import Unmatched
@@ -208,6 +208,7 @@ class Settings:
         state: the SQLite file; None keeps everything in memory.
         decision_log: a file; None is stdout.
         admit_ttl: seconds for which an admission holds at most.
+        hold_ttl: seconds for which a push waits for its signature.
         catalog: whether the gate lists the registry's repositories.
         auth: how clients show who they are; None when nobody said, and nobody is asked.
         access: who may do what; None leaves it to the upstreams.
@@ -226,6 +227,7 @@ class Settings:
     state: Path | None = None
     decision_log: Path | None = None
     admit_ttl: float = ADMIT_TTL_SECONDS
+    hold_ttl: float = HOLD_SECONDS
     catalog: bool = False
     auth: AuthSettings | None = None
     access: tuple[Grant, ...] | None = None

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from sealgate.errors import ConfigurationInvalid
-from sealgate.limits import ADMIT_TTL_MOST_SECONDS, ADMIT_TTL_SECONDS
+from sealgate.limits import ADMIT_TTL_MOST_SECONDS, ADMIT_TTL_SECONDS, HOLD_MOST_SECONDS, HOLD_SECONDS
 from sealgate.policy import schema, strict_yaml
 from sealgate.policy.model import Unmatched
 from sealgate.policy.problems import did_you_mean
@@ -51,7 +51,8 @@ def read_settings(
     trusted_roots, state = read_trusted_roots(given), _state(given)
     log = given.value("decision_log", "-")
     public_url = given.origin(("public_url",), given.value("public_url", ""))
-    admit_ttl = _admit_ttl(given)
+    admit_ttl = _seconds(given, "admit_ttl", ADMIT_TTL_SECONDS, ADMIT_TTL_MOST_SECONDS)
+    hold_ttl = _seconds(given, "hold_ttl", HOLD_SECONDS, HOLD_MOST_SECONDS)
     auth, tls = read_auth(given), read_tls(given)
     access = read_access(given, auth)
     check_access(given, auth, access, upstreams, tls)
@@ -71,6 +72,7 @@ def read_settings(
         state=state,
         decision_log=None if log == "-" else given.path("decision_log", log),
         admit_ttl=admit_ttl,
+        hold_ttl=hold_ttl,
         catalog=given.value("catalog", False),
         auth=auth,
         access=access,
@@ -126,11 +128,11 @@ def _state(given: Given) -> Path | None:
     return None
 
 
-def _admit_ttl(given: Given) -> float:
-    text = str(given.value("admit_ttl", int(ADMIT_TTL_SECONDS)))
-    if _NUMBER.fullmatch(text) and int(text) <= ADMIT_TTL_MOST_SECONDS:
+def _seconds(given: Given, key: str, usual: float, most: int) -> float:
+    text = str(given.value(key, int(usual)))
+    if _NUMBER.fullmatch(text) and int(text) <= most:
         return float(text)
-    given.refuse(("admit_ttl",), f"{text} is not a number of seconds from 1 to {ADMIT_TTL_MOST_SECONDS}")
+    given.refuse((key,), f"{text} is not a number of seconds from 1 to {most}")
     return 0
 
 

@@ -15,7 +15,7 @@ from sealgate.http.server import serve
 from sealgate.policy.model import Unmatched
 from sealgate.ports import Rights
 from sealgate.settings import Overrides, read_settings
-from sealgate.wiring import gate, listener_tls, load_policies
+from sealgate.wiring import gate, holding, listener_tls, load_policies
 
 _STOP_SECONDS: Final = 0.5
 _TRUSTED_ROOT: Final = "trusted_root.json"
@@ -94,7 +94,8 @@ async def running_gate(
         }
         raw = json.dumps(document).encode()  # JSON is YAML
         settings = read_settings("sealgate.yaml", raw, flags=Overrides(), variables={}, folder=folder)
-        loaded = load_policies(settings.policies, {}, names=settings.names).policy_set(settings.unmatched)
+        read = load_policies(settings.policies, {}, names=settings.names, holding=holding(settings))
+        loaded = read.policy_set(settings.unmatched)
         log = BytesIO()
         async with gate(settings, loaded, JsonLinesLog(log), rights) as built, listener_tls(settings) as tls:
             running = await serve(built.edge, settings.host, settings.port, tls=tls)

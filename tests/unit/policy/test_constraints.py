@@ -38,6 +38,7 @@ CLAIMS = schema.schema("policy")["$defs"]["requirement"]["properties"]["claims"]
 
 ASKS_NOTHING = frozenset(
     {"/name", "/description", "/fix", "/mode", "/allow_unsigned", "/exceptions/reason", "/exceptions/approved_by",
+     "/on_unsigned_push", "/immutable_tags",
      "rule/name", "rule/fix", "rule/required", "rule/allow_unsigned"}
 )  # fmt: skip
 """Fields that ask nothing of an artifact: what they do is shown where their words are."""

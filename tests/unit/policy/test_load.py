@@ -252,8 +252,6 @@ def test_a_disabled_policy_is_checked_and_dropped():
 
 
 LATER_AT_THE_TOP = {
-    "immutable_tags": "[v*]",
-    "on_unsigned_push": "hold",
     "signature_repository": "signatures/app",
 }
 LATER_IN_A_RULE = {

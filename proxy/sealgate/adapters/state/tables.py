@@ -8,8 +8,8 @@ from typing import Final
 
 from sqlalchemy import Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
 
-VERSION: Final = 1
-"""Of these tables. A database of another version is refused when it is opened."""
+VERSION: Final = 2
+"""Of these tables. A database of an earlier version is brought up to it, one of a later version is refused."""
 
 METADATA: Final = MetaData()
 
@@ -53,6 +53,29 @@ decisions: Final = Table(
     Column("valid_until", Float, nullable=False),
     Index("decisions_by_digest", "repository", "digest"),
     Index("decisions_by_end", "valid_until"),
+)
+
+holds: Final = Table(
+    "holds",
+    METADATA,
+    Column("identifier", Text, primary_key=True),  # a ULID: the order of holding
+    Column("repository", Text, nullable=False),
+    Column("tag", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("pointed", Text),
+    Column("pusher", Text, nullable=False),
+    Column("held_at", Float, nullable=False),
+    Column("deadline", Float, nullable=False),
+    Column("releases", Integer, nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("due", Integer, nullable=False),
+    Column("asked", Text, nullable=False),
+    Index("holds_by_tag", "repository", "tag", unique=True),
+    Index("holds_by_digest", "repository", "digest"),
+    Index("holds_by_deadline", "deadline"),
+    Index("holds_due", "due"),
 )
 
 secret: Final = Table("secret", METADATA, Column("value", LargeBinary, primary_key=True))

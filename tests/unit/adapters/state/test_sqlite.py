@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sealgate.adapters.state import sqlite as module
+from sealgate.adapters.state import database as module
 from sealgate.adapters.state.rows import row_of
 from sealgate.adapters.state.sqlite import SqliteStore
 from sealgate.errors import ConfigurationInvalid, StateUnavailable
@@ -109,11 +109,11 @@ class TestOpening:
         assert "a database of something else" in await self.refused(path, clock)
         assert by_hand(path, "SELECT name FROM sqlite_master") == [("bookmarks",)]
 
-    @pytest.mark.parametrize("version", [0, 2])
+    @pytest.mark.parametrize("version", [0, 3])
     async def test_another_version(self, path: Path, clock: FixedClock, version: int) -> None:
         await (await SqliteStore.open(path, clock)).close()
         by_hand(path, "UPDATE schema_version SET version = ?", version)
-        assert f"tables of version {version}, this sealgate has 1" in await self.refused(path, clock)
+        assert f"tables of version {version}, this sealgate has 2" in await self.refused(path, clock)
 
     async def test_no_version(self, path: Path, clock: FixedClock) -> None:
         await (await SqliteStore.open(path, clock)).close()
@@ -131,7 +131,7 @@ class TestOpening:
         assert await self.refused(path, clock) == f"state: {path} cannot be opened: No such file or directory"
 
     async def test_a_folder_in_its_place(self, tmp_path: Path, clock: FixedClock) -> None:
-        assert "Is a directory" in await self.refused(tmp_path, clock)
+        assert "unable to open database file" in await self.refused(tmp_path, clock)
 
     async def test_a_name_that_sqlite_would_take_for_something_else(
         self, tmp_path: Path, clock: FixedClock, monkeypatch: pytest.MonkeyPatch

@@ -1,0 +1,121 @@
+"""Build, push, sign by digest: under `on_unsigned_push: hold` the tag moves by itself, for every client that pushes."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from harness import servers
+from harness.clients import Crane, Oras, Pusher
+from harness.cosign import Cosign, KeyPair
+from harness.images import TAG, Image
+from harness.matrix import COSIGNS, PUSHERS
+from harness.servers import Server
+
+pytestmark = pytest.mark.client("docker-registry", "crane")
+
+_POLICY = """\
+name: apps-are-signed
+repositories: ["apps/**"]
+on_unsigned_push: hold
+immutable_tags: ["v*"]
+rules:
+  - name: release-key
+    key_requirements: [{type: key, public_key: release.pub}]
+    rekor: {required: false}
+"""
+
+
+@pytest.fixture(scope="module")
+def gate_home(tmp_path_factory: pytest.TempPathFactory, release_key: KeyPair) -> Path:
+    home = tmp_path_factory.mktemp("holding-gate")
+    (home / "policies").mkdir()
+    (home / "policies" / "hold.yaml").write_text(_POLICY)
+    (home / "policies" / "release.pub").write_bytes(release_key.public.read_bytes())
+    return home
+
+
+@pytest.fixture(scope="module")
+def holding_gate(gate_home: Path, registry: Server) -> Iterator[Server]:
+    settings = {
+        "upstreams": [{"name": "default", "url": registry.url, "credentials": "anonymous"}],
+        "policies": ["policies"],
+        "state": f"sqlite://{gate_home}/state.db",
+        "decision_log": "decisions.jsonl",
+    }
+    with servers.gate_of(gate_home, settings) as gate:
+        yield gate
+
+
+def _events(home: Path, repository: str) -> list[str]:
+    lines = [json.loads(line) for line in (home / "decisions.jsonl").read_text().splitlines()]
+    return [line["event"] for line in lines if line["repository"] == repository and line["event"]]
+
+
+@pytest.mark.parametrize("cosign", COSIGNS, indirect=True)
+@pytest.mark.parametrize("client", PUSHERS, indirect=True)
+def test_push_then_sign_by_digest(
+    client: Pusher,
+    cosign: Cosign,
+    crane: Crane,
+    release_key: KeyPair,
+    registry: Server,
+    holding_gate: Server,
+    gate_home: Path,
+    repository: str,
+    image: Image,
+) -> None:
+    reference = f"{holding_gate.host}/{repository}:{TAG}"
+    pushed = client.push(image, reference)
+    if isinstance(client, Oras):  # `oras cp` reads back what it has pushed, which nobody may: it is held all the same
+        assert "is held until" in pushed.output
+    else:
+        assert pushed.ok, pushed.output
+    assert not crane.pull(f"{registry.host}/{repository}:{TAG}").ok, "the tag has not moved"
+    assert not client.pull(reference).ok
+    held = [json.loads(line) for line in (gate_home / "decisions.jsonl").read_text().splitlines()]
+    digest = next(
+        line["digest"] for line in reversed(held) if line["event"] == "held" and repository in line["reference"]
+    )
+    signed = cosign.sign(f"{holding_gate.host}/{repository}@{digest}", release_key)
+    assert signed.ok, signed.output
+    assert crane.digest(f"{registry.host}/{repository}:{TAG}") == digest
+    pulled = client.pull(reference)
+    assert pulled.ok, pulled.output
+    assert _events(gate_home, repository) == ["held", "released"]
+
+
+@pytest.mark.parametrize("cosign", COSIGNS, indirect=True)
+def test_an_index_is_released_with_its_platforms(
+    cosign: Cosign,
+    crane: Crane,
+    release_key: KeyPair,
+    holding_gate: Server,
+    gate_home: Path,
+    repository: str,
+    index: Image,
+) -> None:
+    reference = f"{holding_gate.host}/{repository}:{TAG}"
+    assert crane.push(index, reference).ok
+    assert cosign.sign(f"{holding_gate.host}/{repository}@{index.digest}", release_key).ok
+    assert crane.digest(reference) == index.digest
+    assert crane.pull(reference).ok
+    assert _events(gate_home, repository) == ["held", "released"]
+
+
+def test_an_immutable_tag_stays_where_it_is(
+    crane: Crane,
+    cosign2: Cosign,
+    release_key: KeyPair,
+    holding_gate: Server,
+    repository: str,
+    image: Image,
+    index: Image,
+) -> None:
+    reference = f"{holding_gate.host}/{repository}:v1"
+    assert crane.push(image, reference).ok
+    assert cosign2.sign(f"{holding_gate.host}/{repository}@{image.digest}", release_key).ok
+    refused = crane.push(index, reference)
+    assert not refused.ok
+    assert "never moves" in refused.output
+    assert crane.digest(reference) == image.digest
