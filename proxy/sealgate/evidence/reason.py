@@ -40,6 +40,9 @@ class Reason(StrEnum):
     SUBJECT_MISMATCH = "subject-mismatch"
     REFERENCE_MISMATCH = "reference-mismatch"
     PREDICATE_TYPE_MISMATCH = "predicate-type-mismatch"
+    PREDICATE_REJECTED = "predicate-rejected"
+    CONDITION_FALSE = "condition-false"
+    CONDITION_ERROR = "condition-error"
     CARRIER_MALFORMED = "carrier-malformed"
     BLOB_NOT_ADMITTED = "blob-not-admitted"
     MANIFEST_MALFORMED = "manifest-malformed"
@@ -105,6 +108,9 @@ CURABLE: Final = frozenset(
         Reason.SUBJECT_MISMATCH,
         Reason.REFERENCE_MISMATCH,
         Reason.PREDICATE_TYPE_MISMATCH,
+        Reason.PREDICATE_REJECTED,
+        Reason.CONDITION_FALSE,
+        Reason.CONDITION_ERROR,
         Reason.CARRIER_MALFORMED,
         Reason.CHILD_OF_UNKNOWN_INDEX,
         Reason.CHILD_NOT_SIGNED,
