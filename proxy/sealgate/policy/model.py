@@ -256,6 +256,7 @@ def _canonical(policy: Policy) -> str:
             rule.log.value, rule.fetches_proof, rule.fix,
             None if rule.references is None else sorted(rule.references),
             str(rule.max_age), str(rule.min_signed_at), rule.covers_children,
+            rule.predicate_type, rule.predicate.schema, list(rule.predicate.conditions),
             None if rule.artifact_types is None else sorted(rule.artifact_types),
             [
                 (
