@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from sealgate.errors import ConfigurationInvalid
 from sealgate.evidence.keys import PublicKey
 from sealgate.oci.naming import Names
 
@@ -20,6 +21,10 @@ class RingKey:
     sign_with: str = ""
 
 
+def _no_conditions(text: str) -> None:
+    raise ConfigurationInvalid(f"nothing here reads conditions, and so not {text[:40]!r}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
     """What the loader needs from outside.
@@ -30,6 +35,7 @@ class Sources:
         read_file: reads the file that a policy names, relative to the policy's own; raises `ConfigurationInvalid`.
         trusted_roots: the names that the settings give to trusted roots.
         names: the registries behind the gate; None where they are not known.
+        compile_condition: reads a CEL expression, and raises `ConfigurationInvalid` where it is none.
     """
 
     ring: Mapping[str, RingKey]
@@ -37,3 +43,4 @@ class Sources:
     read_file: Callable[[str, str], bytes]
     trusted_roots: frozenset[str] = frozenset({"default"})
     names: Names | None = None
+    compile_condition: Callable[[str], None] = _no_conditions
