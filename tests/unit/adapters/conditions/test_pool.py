@@ -121,8 +121,8 @@ async def test_after_its_end_nothing_is_known() -> None:
     pool = ConditionPool()
     asked = asyncio.create_task(pool.judge(asks(ENDLESS.format(0)), given()))
     async with asyncio.timeout(30):
-        while workers() == before:
-            await asyncio.sleep(0.01)  # noqa: ASYNC110  nothing tells when a process was started
+        while workers() == before:  # noqa: ASYNC110  nothing tells when a process was started
+            await asyncio.sleep(0.01)
     await pool.aclose()
     assert (await asked).reason is Reason.VERIFICATION_TIMEOUT
     assert (await pool.judge(asks("true"), given())).reason is Reason.VERIFICATION_TIMEOUT
