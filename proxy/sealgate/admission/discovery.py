@@ -20,15 +20,21 @@ from sealgate.errors import (
     UpstreamUnavailable,
 )
 from sealgate.evidence.keys import PublicKey
+from sealgate.evidence.predicate import PredicateTest, PredicateVerdict
 from sealgate.evidence.reason import UNDETERMINED, Reason
 from sealgate.evidence.signature import (
+    Attestation,
     Bundle,
     Candidate,
     Evidence,
+    KeylessSigner,
     RejectedCandidate,
     Shortfall,
+    Signer,
     SimpleSigning,
     Source,
+    Stated,
+    VerifiedAttestation,
     VerifiedSignature,
 )
 from sealgate.limits import (
@@ -39,14 +45,17 @@ from sealgate.limits import (
     SIGNATURE_BLOB_BYTES,
     VERIFICATION_THREADS,
 )
+from sealgate.oci import strict_json
 from sealgate.oci.digest import Digest
 from sealgate.oci.manifest import Descriptor, ImageManifest, Index, Manifest
-from sealgate.oci.media_types import BUNDLES, COSIGN_SIGNATURE_ARTIFACT, EMPTY, MANIFESTS, SIMPLE_SIGNING
+from sealgate.oci.media_types import BUNDLES, COSIGN_SIGNATURE_ARTIFACT, DSSE_ENVELOPE, EMPTY, MANIFESTS, SIMPLE_SIGNING
 from sealgate.oci.reference import Repository, Tag
-from sealgate.oci.referrers import fallback_tag, signature_tag
+from sealgate.oci.referrers import attestation_tag, fallback_tag, signature_tag
+from sealgate.oci.strict_json import Json
 from sealgate.policy.model import Rule
 from sealgate.policy.rules import wants_proof
-from sealgate.ports import Access, Clock, LogProofs, SignatureVerifier, Upstream
+from sealgate.policy.weigh import weigh
+from sealgate.ports import Access, Clock, LogProofs, PredicateInput, PredicateJudge, SignatureVerifier, Upstream
 
 _T = TypeVar("_T")
 
@@ -65,6 +74,7 @@ class Discovery:
         manifests: how carriers are read.
         verifier: judges them.
         logs: proves their log entries, where a policy wants that.
+        predicates: asks of attestations what the rules ask.
         clock: the time.
         upstream_of: the name of the registry that a repository is at.
     """
@@ -75,6 +85,7 @@ class Discovery:
         manifests: Manifests,
         verifier: SignatureVerifier,
         logs: LogProofs,
+        predicates: PredicateJudge,
         clock: Clock,
         upstream_of: Callable[[Repository], str] = lambda _: "",
     ) -> None:
@@ -83,6 +94,7 @@ class Discovery:
         self._upstream_of = upstream_of
         self._verifier = verifier
         self._logs = logs
+        self._predicates = predicates
         self._clock = clock
         self._queues: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(DISCOVERIES))
         self._threads = asyncio.Semaphore(VERIFICATION_THREADS)
@@ -95,29 +107,38 @@ class Discovery:
         access: Access,
         rules: Sequence[Rule] = (),
     ) -> Evidence:
-        """All that is known of the signatures on `digest`. Raises nothing: what goes wrong is a shortfall.
+        """All that is known of the signatures on `digest`, and of the attestations about it.
+
+        Raises nothing: what goes wrong is a shortfall.
 
         Args:
             repository: where it is.
             digest: what the signatures are on.
             keys: those that may have signed.
             access: with whose right the registry is asked.
-            rules: the rules it is for. A log is asked only where one of them wants its proof (attacks A16, A29).
+            rules: the rules it is for. A log is asked only where one of them wants its proof (attacks A16, A29), and
+                attestations are read only where one of them asks for any.
         """
         found = _Findings(digest)
         try:
             async with asyncio.timeout(DISCOVERY_SECONDS), self._queues[self._upstream_of(repository)]:
-                search = _Search(self._upstream, self._manifests, repository, digest, access, found)
+                attested = any(rule.predicate_type for rule in rules)
+                search = _Search(self._upstream, self._manifests, repository, digest, access, found, attested)
                 candidates = await search.candidates()
                 async with asyncio.TaskGroup() as verifying:
                     for candidate in candidates:
-                        verifying.create_task(self._verify(candidate, keys, rules, found))
+                        verifying.create_task(self._verify(candidate, repository, keys, rules, found))
         except TimeoutError:
             found.lack(Reason.VERIFICATION_TIMEOUT, f"its signatures could not be read in {DISCOVERY_SECONDS:.0f} s")
         return found.evidence()
 
     async def _verify(
-        self, candidate: Candidate, keys: Sequence[PublicKey], rules: Sequence[Rule], found: "_Findings"
+        self,
+        candidate: Candidate,
+        repository: Repository,
+        keys: Sequence[PublicKey],
+        rules: Sequence[Rule],
+        found: "_Findings",
     ) -> None:
         now = self._clock.now()
         async with self._threads:
@@ -128,14 +149,46 @@ class Discovery:
             else:
                 found.rejected.append(verdict)
             return
-        found.signatures.append(verdict)
-        if verdict.entry is None or not wants_proof(rules, verdict, now):
+        known = found.verified(verdict)
+        if verdict.entry is not None and wants_proof(rules, verdict, now):
+            try:
+                if await self._logs.proves(verdict.entry):
+                    verdict = found.proven(known)
+            except LogUnavailable as lost:
+                found.lack(Reason.LOG_UNAVAILABLE, str(lost))
+        if verdict.stated is not None:
+            await self._ask(known, verdict, verdict.stated, repository, candidate.subject, rules, found)
+
+    async def _ask(
+        self,
+        known: Source,
+        fact: VerifiedSignature,
+        stated: Stated,
+        repository: Repository,
+        digest: Digest,
+        rules: Sequence[Rule],
+        found: "_Findings",
+    ) -> None:
+        """What the rules ask of an attestation's predicate: only those for which it would count if that held.
+
+        So nobody but those whom a policy trusts has anything evaluated.
+        """
+        now = self._clock.now()
+        tests = {rule.predicate for rule in rules if rule.predicate_type and weigh(fact, rule, now) is None}
+        tests.discard(PredicateTest())
+        if not tests:
             return
-        try:
-            if await self._logs.proves(verdict.entry):
-                found.signatures[found.signatures.index(verdict)] = verdict.proven()
-        except LogUnavailable as lost:
-            found.lack(Reason.LOG_UNAVAILABLE, str(lost))
+        statement = strict_json.loads(stated.payload)
+        if not isinstance(statement, dict):  # it was read as a statement before
+            return
+        given = PredicateInput(
+            statement=statement,
+            signer=_told(fact.signer),
+            artifact={"repository": repository.name, "digest": str(digest)},
+            now=now,
+        )
+        for test in sorted(tests, key=lambda test: (test.schema, test.conditions)):
+            found.answered(known, test, await self._predicates.judge(test, given))
 
 
 class _Findings:
@@ -143,18 +196,37 @@ class _Findings:
 
     def __init__(self, subject: Digest) -> None:
         self._subject = subject
-        self.signatures: list[VerifiedSignature] = []
+        self._verified: dict[Source, VerifiedSignature] = {}
+        self._verdicts: defaultdict[Source, dict[PredicateTest, PredicateVerdict]] = defaultdict(dict)
         self.rejected: list[RejectedCandidate] = []
         self._shortfalls: set[tuple[str, Reason]] = set()
 
     def lack(self, reason: Reason, detail: str) -> None:
         self._shortfalls.add((detail, reason))
 
+    def verified(self, fact: VerifiedSignature) -> Source:
+        self._verified[fact.source] = fact
+        return fact.source
+
+    def proven(self, source: Source) -> VerifiedSignature:
+        """The same fact, now that the log has proven its entry."""
+        self._verified[source] = self._verified[source].proven()
+        return self._verified[source]
+
+    def answered(self, source: Source, test: PredicateTest, verdict: PredicateVerdict) -> None:
+        self._verdicts[source][test] = verdict
+
     def evidence(self) -> Evidence:
         """The same value whatever order the registry answered in."""
+        facts = [fact for _, fact in sorted(self._verified.items())]
         return Evidence(
             subject=self._subject,
-            signatures=tuple(sorted(self.signatures, key=lambda one: one.source)),
+            signatures=tuple(fact for fact in facts if fact.stated is None),
+            attestations=tuple(
+                VerifiedAttestation(fact=fact, verdicts=self._verdicts[fact.source])
+                for fact in facts
+                if fact.stated is not None
+            ),
             rejected=tuple(sorted(self.rejected, key=lambda one: (one.source, one.reason))),
             shortfalls=tuple(Shortfall(reason=reason, detail=detail) for detail, reason in sorted(self._shortfalls)),
         )
@@ -171,7 +243,9 @@ class _Search:
         digest: Digest,
         access: Access,
         found: _Findings,
+        attested: bool,
     ) -> None:
+        self._attested = attested
         self._upstream = upstream
         self._manifests = manifests
         self._repository = repository
@@ -190,9 +264,10 @@ class _Search:
         return [candidate for candidate in read if candidate is not None]
 
     async def _tagged(self) -> list[tuple[Source, Descriptor]]:
-        """Layers of the manifest at cosign's `.sig` tag."""
-        carrier = await self._at_tag(signature_tag(self._digest))
-        return [] if carrier is None else list(self._layers(*carrier))
+        """Layers of the manifests at cosign's `.sig` tag and, where attestations are asked for, its `.att` tag."""
+        tags = [signature_tag(self._digest)] + ([attestation_tag(self._digest)] if self._attested else [])
+        carriers = await asyncio.gather(*(self._at_tag(tag) for tag in tags))
+        return [pair for carrier in carriers if carrier is not None for pair in self._layers(*carrier)]
 
     async def _referrers(self) -> list[Descriptor]:
         """What the API and the fallback tag list, together: a registry may have learnt the API after some pushes."""
@@ -216,12 +291,12 @@ class _Search:
             return []  # listed here, but about something else (attacks A19): no evidence, and no finding either
         return list(self._layers(entry.digest, manifest))
 
-    @staticmethod
-    def _layers(carrier: Digest, manifest: Manifest) -> Iterable[tuple[Source, Descriptor]]:
+    def _layers(self, carrier: Digest, manifest: Manifest) -> Iterable[tuple[Source, Descriptor]]:
         """The blobs that may be signatures. Media types choose a parser, nothing else (attacks A14)."""
+        read = {SIMPLE_SIGNING, *BUNDLES} | ({DSSE_ENVELOPE} if self._attested else set())
         if isinstance(manifest, ImageManifest):
             for position, layer in enumerate(manifest.layers):
-                if layer.media_type == SIMPLE_SIGNING or layer.media_type in BUNDLES:
+                if layer.media_type in read:
                     yield Source(carrier, position), layer
 
     async def _read(self, source: Source, blob: Descriptor) -> Candidate | None:
@@ -235,7 +310,9 @@ class _Search:
             return None
         if blob.media_type == SIMPLE_SIGNING:
             return SimpleSigning(source=source, subject=self._digest, payload=raw, annotations=blob.annotations)
-        return Bundle(source=source, subject=self._digest, raw=raw)
+        if blob.media_type == DSSE_ENVELOPE:
+            return Attestation(source=source, subject=self._digest, envelope=raw, annotations=blob.annotations)
+        return Bundle(source=source, subject=self._digest, raw=raw, attested=self._attested)
 
     async def _at_tag(self, tag: Tag) -> tuple[Digest, Manifest] | None:
         fetched = await self._told(lambda: self._upstream.manifest(self._repository, tag, MANIFESTS, self._access))
@@ -282,6 +359,20 @@ class _Search:
         if len(entries) > CANDIDATES:
             self._too_much("signatures")
         return list(entries[:CANDIDATES])
+
+
+def _told(signer: Signer) -> dict[str, Json]:
+    """A signer, as conditions see one: every member is there, and empty where it says nothing."""
+    if isinstance(signer, KeylessSigner):
+        claims: dict[str, Json] = dict(signer.claims)
+        return {
+            "identity": signer.identity,
+            "issuer": signer.issuer,
+            "claims": claims,
+            "trusted_root": signer.trusted_root,
+            "key": "",
+        }
+    return {"identity": "", "issuer": "", "claims": {}, "trusted_root": "", "key": signer.fingerprint}
 
 
 def _likelihood(entry: Descriptor) -> tuple[bool, Digest]:

@@ -10,7 +10,6 @@ from sealgate.admission.manifests import Manifests
 from sealgate.errors import Malformed, PayloadMalformed, SealgateError, UpstreamRefused
 from sealgate.evidence.keys import PublicKey
 from sealgate.evidence.payload import parse_envelope, parse_statement
-from sealgate.evidence.reason import Reason
 from sealgate.evidence.signature import (
     Attestation,
     Bundle,
@@ -185,10 +184,15 @@ class _Look:
 
     async def attestations(self, gathered: Evidence) -> tuple[Evidence, tuple[Attested, ...]]:
         """What was found, without those of the bundles that are attestations; and all attestations, judged as such."""
-        others = [bad for bad in gathered.rejected if bad.reason is not Reason.PREDICATE_TYPE_MISMATCH]
-        bundles = [bad for bad in gathered.rejected if bad.reason is Reason.PREDICATE_TYPE_MISMATCH]
-        found = [made for bad in bundles if (made := await self._bundle(bad.source)) is not None]
-        found += [made async for made in self._beside()]
+        others = [bad for bad in gathered.rejected if not bad.attested]
+        found = [
+            Attested(predicate_type=one.fact.stated.predicate_type if one.fact.stated else "", verdict=one.fact)
+            for one in gathered.attestations
+        ]
+        bundles = [bad for bad in gathered.rejected if bad.attested]
+        found += [made for bad in bundles if (made := await self._bundle(bad.source)) is not None]
+        seen = {one.verdict.source for one in found}
+        found += [made async for made in self._beside() if made.verdict.source not in seen]
         evidence = Evidence(
             subject=gathered.subject,
             signatures=gathered.signatures,

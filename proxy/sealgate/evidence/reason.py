@@ -13,6 +13,7 @@ class Reason(StrEnum):
     REPOSITORY_NOT_COVERED = "repository-not-covered"
     ARTIFACT_TYPE_NOT_COVERED = "artifact-type-not-covered"
     SIGNATURE_MISSING = "signature-missing"
+    ATTESTATION_MISSING = "attestation-missing"
     SIGNATURE_INVALID = "signature-invalid"
     KEY_NOT_TRUSTED = "key-not-trusted"
     KEY_OUTSIDE_VALIDITY = "key-outside-validity"
@@ -81,6 +82,7 @@ UNDETERMINED: Final = frozenset(
 CURABLE: Final = frozenset(
     {
         Reason.SIGNATURE_MISSING,
+        Reason.ATTESTATION_MISSING,
         Reason.SIGNATURE_INVALID,
         Reason.KEY_NOT_TRUSTED,
         Reason.KEY_OUTSIDE_VALIDITY,

@@ -126,9 +126,7 @@ def rests_until(rule: Rule, evidence: Evidence, now: datetime) -> datetime | Non
     return lasting[rule.threshold - 1] if len(lasting) >= rule.threshold else None
 
 
-def _weighed(
-    rule: Rule, evidence: Evidence, now: datetime
-) -> Iterable[tuple[VerifiedSignature, Finding | None]]:
+def _weighed(rule: Rule, evidence: Evidence, now: datetime) -> Iterable[tuple[VerifiedSignature, Finding | None]]:
     """What may count towards the rule, and what each lacks. An attestation must satisfy all that is asked at once."""
     if not rule.predicate_type:
         yield from ((signature, weigh(signature, rule, now)) for signature in evidence.signatures)

@@ -64,9 +64,7 @@ def open_bundle(raw: bytes, subject: Digest, artifact: bytes | None = None, most
     )
 
 
-def _content(
-    document: Mapping[str, Json], subject: Digest, artifact: bytes | None, most: int
-) -> tuple[Content, bytes]:
+def _content(document: Mapping[str, Json], subject: Digest, artifact: bytes | None, most: int) -> tuple[Content, bytes]:
     if "dsseEnvelope" in document:
         envelope: Envelope = parse_envelope(document["dsseEnvelope"])
         if len(envelope.payload) > most:
