@@ -16,7 +16,7 @@ from sealgate.adapters.conditions.pool import ConditionPool
 from sealgate.errors import ConfigurationInvalid
 from sealgate.evidence.predicate import PredicateTest, PredicateVerdict
 from sealgate.evidence.reason import Reason
-from sealgate.limits import CONDITION_CHARACTERS
+from sealgate.limits import CONDITION_CHARACTERS, CONDITION_MEMORY_BYTES
 from sealgate.policy.conditions import check_condition, check_schema
 from sealgate.ports import PredicateInput
 
@@ -210,12 +210,13 @@ async def test_a_worker_inherits_no_secret_and_no_socket(pool: ConditionPool, mo
         assert os.getsid(worker) == worker
 
 
-async def test_a_worker_ends_with_the_process_that_asks_it(pool: ConditionPool) -> None:
-    """Its standard input ends; one that is still evaluating has a bound of processor time."""
+async def test_a_worker_that_nobody_watches_is_bounded_by_the_kernel(pool: ConditionPool) -> None:
     before = workers()
     await pool.judge(asks("true"), given())
     (worker,) = workers() - before
     assert int(limit(worker, "Max cpu time")) < 60
+    assert limit(worker, "Max address space") == str(CONDITION_MEMORY_BYTES)
+    assert limit(worker, "Max core file size") == "0"
 
 
 async def test_b40_a_predicate_cannot_write_into_messages(pool: ConditionPool) -> None:

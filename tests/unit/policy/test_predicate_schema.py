@@ -1,8 +1,11 @@
 """JSON Schemas over predicates: what is taken at load, and what fits."""
 
 import json
+import socket
+from contextlib import closing
 
 import pytest
+from referencing.exceptions import Unresolvable
 
 from sealgate.errors import ConfigurationInvalid
 from sealgate.limits import JSON_DEPTH, SCHEMA_CHARACTERS
@@ -52,6 +55,16 @@ def test_what_does_not_fit_is_told(predicate: object, told: str) -> None:
     found = first_error(json.loads(check_schema(SCAN)), predicate)
     assert told in found
     assert bool(found) == bool(told)
+
+
+def test_1c_a_reference_that_was_never_checked_is_not_fetched_either() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        server.setblocking(False)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/schema.json"
+        with pytest.raises(Unresolvable):
+            first_error({"$ref": url}, {})
+        with pytest.raises(BlockingIOError):
+            server.accept()
 
 
 def _nested(levels: int) -> object:

@@ -79,7 +79,12 @@ class ConditionPool:
     async def aclose(self) -> None:
         """End every worker, and wait until none is left; what is being asked has no answer then."""
         self._closed.set()
+        self._idle.clear()
         await asyncio.gather(*self._burials, *(self._bury(worker) for worker in list(self._workers)))
+        for _ in range(CONDITION_WORKERS):  # until those that are just being started have ended too
+            await self._slots.acquire()
+        for _ in range(CONDITION_WORKERS):
+            self._slots.release()
 
     async def _answer(self, test: PredicateTest, question: bytes) -> bytes:
         turn = self._turns.setdefault(test, asyncio.Lock())  # kept as long as somebody holds it
@@ -99,13 +104,13 @@ class ConditionPool:
     @asynccontextmanager
     async def _worker(self) -> AsyncIterator[Worker]:
         """A worker for one question. One that did not get to its end is killed, whatever the reason."""
-        worker = self._idle.pop() if self._idle else None
-        if worker is None or not worker.lives:
+        worker = self._idle.pop() if self._idle else await self._started()
+        if not worker.lives:  # somebody killed it while it rested
+            await self._bury(worker)
             worker = await self._started()
         try:
             yield worker
         except BaseException:
-            worker.kill()
             burial = asyncio.create_task(self._bury(worker))
             self._burials.add(burial)
             burial.add_done_callback(self._burials.discard)

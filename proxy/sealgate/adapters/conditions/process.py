@@ -65,7 +65,7 @@ class Worker:
         return self._process.returncode is None
 
     async def ask(self, question: bytes) -> bytes:
-        """Have a question answered. Whoever does not wait for the end must `kill`: the answer would be the next one's.
+        """Have a question answered. Whoever does not wait for the answer must `end` it: the next one would get it.
 
         Raises:
             WorkerLost: it ended, or answers too much.
@@ -79,14 +79,10 @@ class Worker:
             raise WorkerLost("ended") from error
         return await self._read()
 
-    def kill(self) -> None:
-        """End it now; `end` waits until it has."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
-
     async def end(self) -> None:
         """Kill it, and wait until nothing of it is left."""
-        self.kill()
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
         if self._process.stdin is not None:
             self._process.stdin.close()
             with contextlib.suppress(ConnectionError):
