@@ -99,7 +99,10 @@ async def test_a_worker_that_was_killed_is_replaced(pool: ConditionPool) -> None
 async def test_past_the_deadline_the_answer_is_undetermined_and_the_next_is_right() -> None:
     before = workers()
     pool = ConditionPool(seconds=1)
+    await pool.judge(asks("true"), given())
+    (worker,) = pool._idle
     found = await pool.judge(asks(ENDLESS.format(0)), given())
+    assert worker._process.returncode == -signal.SIGKILL  # and not of its own bound of processor time
     assert found.reason is Reason.VERIFICATION_TIMEOUT
     assert found.text == "the predicate could not be checked: the process that evaluates it took more than 1 seconds"
     assert found.expires is None
