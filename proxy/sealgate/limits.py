@@ -102,6 +102,7 @@ CONDITION_NOW_SECONDS: Final = 60.0  # ours: how long the answer to a condition 
 CONDITION_PROGRAMS: Final = 256  # ours: compiled conditions, and as many schemas, that a worker remembers
 CONDITION_TEXT_CHARACTERS: Final = 800  # ours: what is told of the conditions that do not hold
 CONDITION_VALUES: Final = 6  # ours: values told of one condition
+CONDITION_ENTRIES: Final = 100  # ours: of a list, among which the one that a condition fails for is looked for
 CONDITION_VALUE_CHARACTERS: Final = 120  # ours: of each
 
 # Trusted roots.

@@ -113,6 +113,50 @@ def read(text: str) -> Expression:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loop:
+    """An expression that is `list.all(name, body)` or `!list.exists(name, body)`, and nothing else.
+
+    Args:
+        path: where the list is.
+        name: what each entry is called in `body`.
+        body: an expression.
+        fails: what `body` is for an entry that makes the whole false.
+    """
+
+    path: Path
+    name: str
+    body: str
+    fails: bool
+
+
+def loop(found: Expression) -> Loop | None:
+    """The loop that an expression is, if it is one."""
+    tokens = found.tokens
+    negated = _mark(tokens, 0) == "!"
+    if len(tokens) <= negated or tokens[negated].text not in VARIABLES:
+        return None
+    path = _path(tokens, int(negated))
+    at = next((n for n in range(len(tokens) - 1) if _mark(tokens, n) == "(" and _binds(tokens, n)), 0)
+    if not at or tokens[at - 1].text != ("exists" if negated else "all") or _closes(tokens, at) != len(tokens) - 1:
+        return None
+    if read("".join(token.text for token in tokens[int(negated) : at - 2])).paths != (path,):
+        return None
+    body = " ".join(token.text for token in tokens[at + 3 : -1])
+    return Loop(path=path, name=tokens[at + 1].text, body=body, fails=negated)
+
+
+def _closes(tokens: Sequence[Token], at: int) -> int:
+    """Where the bracket at `at` is closed."""
+    level = 0
+    for here in range(at, len(tokens)):
+        mark = _mark(tokens, here)
+        level += (mark in OPENING) - (mark in CLOSING)
+        if level == 0:
+            return here
+    return len(tokens)
+
+
 def _tokens(text: str) -> Iterator[Token]:
     for found in _TOKEN.finditer(text):
         kind = found.lastgroup or "other"

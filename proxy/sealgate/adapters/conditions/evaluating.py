@@ -11,6 +11,7 @@ from referencing.exceptions import Unresolvable
 
 from sealgate.evidence.reason import Reason
 from sealgate.limits import (
+    CONDITION_ENTRIES,
     CONDITION_PROGRAMS,
     CONDITION_TEXT_CHARACTERS,
     CONDITION_VALUE_CHARACTERS,
@@ -100,19 +101,43 @@ def _error(error: BaseException) -> str:
 
 def _values(condition: str, given: Mapping[str, Any]) -> str:
     """The values that a condition looked at, as far as it writes out where they are."""
-    paths = expression.read(condition).paths
-    told = [f"{written(path)} is {_told(path, given)}" for path in paths[:CONDITION_VALUES]]
+    found = expression.read(condition)
+    told = [f"{written(path)} is {_told(path, given)}" for path in found.paths[:CONDITION_VALUES]]
+    if (loop := expression.loop(found)) is not None:
+        told = [*_entry(loop, given), *told]
     return ": " + ", ".join(told) if told else ""
 
 
+def _entry(loop: expression.Loop, given: Mapping[str, Any]) -> list[str]:
+    """The first entry of a list for which the loop over it fails, among the first few."""
+    entries = _at(loop.path, given)
+    if not isinstance(entries, list):
+        return []
+    program = _program(loop.body)
+    context = cel.Context({name: given[name] for name in program.variables() if name in given})
+    for number, entry in enumerate(entries[:CONDITION_ENTRIES]):
+        context.add_variable(loop.name, entry)
+        try:
+            if program.execute(context) is loop.fails:
+                return [f"{written((*loop.path, number))} is {_shown(entry)}"]
+        except Exception:  # noqa: BLE001  the whole was answered; this only tells more about it
+            return []
+    return []
+
+
 def _told(path: Path, given: Mapping[str, Any]) -> str:
+    value = _at(path, given)
+    return "not there" if value is _ABSENT else _shown(value)
+
+
+def _at(path: Path, given: Mapping[str, Any]) -> Any:
     value: Any = given
     for step in path:
         try:
             value = value[step]
         except (KeyError, IndexError, TypeError):
-            return "not there"
-    return _shown(value)
+            return _ABSENT
+    return value
 
 
 def _shown(value: object) -> str:

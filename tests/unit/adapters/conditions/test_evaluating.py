@@ -201,6 +201,42 @@ def test_what_cannot_be_answered_is_an_error_and_never_true(predicate: object, c
     assert told in str(found["text"])
 
 
+@pytest.mark.parametrize(
+    ("predicate", "condition", "told"),
+    [
+        (
+            SPDX,
+            'predicate.packages.all(p, p.name != "busybox")',
+            'predicate.packages[1] is 2 entries, {"name": "busybox"',
+        ),
+        (SPDX, '!predicate.packages.exists(p, p.name == "busybox")', "predicate.packages[1] is 2 entries, {"),
+        (SPDX, 'predicate.packages.all(p, p.name in ["openssl"] && (p.name != "x"))', "predicate.packages[1] is "),
+        (
+            {"s": ["LOW", "HIGH"]},
+            'predicate.s.all(s, s == "LOW")',
+            'predicate.s[1] is "HIGH", predicate.s is 2 entries',
+        ),
+        ({"s": ["a", "b"], "t": "b"}, "predicate.s.all(s, s != predicate.t)", 'predicate.s[1] is "b"'),
+    ],
+)
+def test_of_a_list_the_entry_that_fails_is_told(predicate: object, condition: str, told: str) -> None:
+    assert f"is false: {told}" in str(answer(predicate, condition)["text"])
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        'predicate.packages.exists(p, p.name == "glibc")',
+        "predicate.packages.all(p, false) && true",
+        "predicate.packages.filter(p, true).all(p, false)",
+        "!predicate.packages.all(p, true)",
+        "[1].all(p, p == 2)",
+    ],
+)
+def test_where_no_single_entry_fails_none_is_told(condition: str) -> None:
+    assert "packages[" not in str(answer(SPDX, condition)["text"])
+
+
 def test_all_that_is_wrong_is_told_and_the_first_gives_the_reason() -> None:
     found = answer(COUNTS, "predicate.summary.high == 2", "predicate.summary.high == 0", "predicate.nothing == 1")
     assert found["reason"] == Reason.CONDITION_FALSE
