@@ -23,6 +23,7 @@ POLICY_DEPTH: Final = 32  # design section 3
 POLICY_VALUES: Final = 20_000  # ours: keys, items and texts of one file; they take a few hundred bytes each
 PROBLEMS: Final = 100  # ours: errors told of one file
 PROBLEM_CHARACTERS: Final = 500  # ours: of one error's text
+SHOWN_CHARACTERS: Final = 100  # ours: of a line in which something is wrong
 SUGGESTED_CHARACTERS: Final = 64  # ours: of a word that a "did you mean" is looked for
 GLOB_CHARACTERS: Final = 1000  # ours: one in a policy
 MATCHED_CHARACTERS: Final = 4096  # ours: of a text that a glob or regular expression is tried on; none matches more

@@ -23,6 +23,12 @@ _TEXT_CHARACTERS: Final = 1000
 _NO_FLAGS: Final = Overrides()
 _DID: Final = {"pull": "pulled", "push": "pushed"}
 _CAME: Final = {"admit": "It was admitted", "deny": "It was denied", "undetermined": "It could not be checked"}
+_EVENTS: Final = {
+    "held": "The push is held: its tag moves once the signature has come.",
+    "released": "What the push waited for has come: its tag was moved.",
+    "hold-ended": "What was held is over: its tag was not moved.",
+    "hold-expired": "What was held waited in vain: its tag was not moved.",
+}
 _PROOFS: Final = {
     "inclusion": "the transparency log proves that it holds it",
     "promise": "the transparency log promised to take it",
@@ -67,7 +73,8 @@ def _log(log: Path | None, settings: Path | None) -> Path:
 def _find(log: Path, name: str) -> Mapping[str, Any]:
     for line in lines(log, holding=name.encode()):
         if isinstance(line, dict) and line.get("id") == name:
-            line.setdefault("grounds", None)  # of the version before they were recorded
+            for later in ("grounds", "event"):  # of a version before they were recorded
+                line.setdefault(later, None)
             document = Document(str(log), data=line)  # type: ignore[arg-type]
             schema.check(document, "decision")
             if document.problems:
@@ -111,6 +118,8 @@ def _answer(line: Mapping[str, Any]) -> Iterator[str]:
             f"An exception of policy {one['policy']} was in force for {one['digest']}: {one['reason']}{approved}, "
             f"until {one['expires']}."
         )
+    if line["event"]:
+        yield _EVENTS[line["event"]]
     if line["inspected"]:
         yield "It was served all the same, to a caller with the right to inspect."
 

@@ -174,6 +174,9 @@ _NOT_BY_POLICIES: Final = frozenset(
         Reason.MANIFEST_TOO_LARGE,
         Reason.CONTENT_MISMATCH,
         Reason.STATE_UNAVAILABLE,
+        Reason.TAG_IMMUTABLE,
+        Reason.AWAITING_SIGNATURE,
+        Reason.CONTENT_GONE,
     }
 )
 
