@@ -23,6 +23,7 @@ POLICY_DEPTH: Final = 32  # design section 3
 POLICY_VALUES: Final = 20_000  # ours: keys, items and texts of one file; they take a few hundred bytes each
 PROBLEMS: Final = 100  # ours: errors told of one file
 PROBLEM_CHARACTERS: Final = 500  # ours: of one error's text
+SHOWN_CHARACTERS: Final = 100  # ours: of a line in which something is wrong
 SUGGESTED_CHARACTERS: Final = 64  # ours: of a word that a "did you mean" is looked for
 GLOB_CHARACTERS: Final = 1000  # ours: one in a policy
 MATCHED_CHARACTERS: Final = 4096  # ours: of a text that a glob or regular expression is tried on; none matches more
@@ -32,6 +33,7 @@ REGEXP_MEMORY_BYTES: Final = 256 * 1024  # ours: RE2's compiled form of it; boun
 REGEXPS_IN_MEMORY: Final = 1024  # ours: compiled, with captures filled in
 GLOBS_IN_MEMORY: Final = 4096  # ours: the same of globs
 POLICY_FILES: Final = 1000  # ours
+DECISION_LINE_BYTES: Final = 4 * 1024 * 1024  # ours: one line of a decision log; a hundred signatures take under 1 MiB
 POLICY_WATCH_SECONDS: Final = 1.0  # ours: between two looks of `check --watch` at files; people wait for it
 RECHECK_SECONDS: Final = 30.0  # ours: after which `check --watch` asks the registry again, unless told otherwise
 

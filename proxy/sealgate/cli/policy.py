@@ -11,7 +11,6 @@ from sealgate.cli import policy_explain, policy_test
 from sealgate.cli.authoring import surroundings
 from sealgate.cli.exits import Exit, readable_errors
 from sealgate.cli.options import Json, SettingsFile
-from sealgate.cli.problems import shown
 from sealgate.cli.tables import console, count, table
 from sealgate.policy.load import Loaded
 from sealgate.wiring import load_policies
@@ -55,7 +54,7 @@ def _show(loaded: Loaded) -> None:
     out = console()
     for problem in loaded.problems:
         kind = "error" if problem.error else "warning"
-        out.print(f"{kind}: {shown(problem)}", markup=False, soft_wrap=True)
+        out.print(f"{kind}: {problem.shown()}", markup=False, soft_wrap=True)
     errors, warnings = len(loaded.errors), len(loaded.problems) - len(loaded.errors)
     if not errors:
         rows = [

@@ -11,6 +11,7 @@ from sealgate.policy.model import (
     Exemption,
     KeylessRequirement,
     Mode,
+    OnUnsignedPush,
     Operation,
     Policy,
     PolicySet,
@@ -99,6 +100,12 @@ def _told(policy: Policy, tags: tuple[str, ...], captures: Mapping[str, str]) ->
             "mode: warn: what it would deny is told and let through"
             + (", but for what is denied by name" if policy.denied != Denied() else "")
         )
+    if policy.immutable_tags:
+        further.append(
+            f"tags that never move once they are admitted: {_or([tag.text for tag in policy.immutable_tags])}"
+        )
+    if policy.on_unsigned_push is OnUnsignedPush.HOLD:
+        further.append("a push that lacks nothing but a signature is held: its tag moves once the signature has come")
     return Told(
         policy=policy.name,
         description=policy.description,

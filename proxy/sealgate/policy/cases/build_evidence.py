@@ -66,7 +66,7 @@ class EvidenceBuilder:
             document: what says so, at `path`.
             path: where.
             subject: the digest.
-            keys: those that the policies which cover the request name: no other would have been tried.
+            keys: those that the policies which cover the request name.
             now: when it is decided.
             names: of the case, for what is made up.
         """
@@ -85,11 +85,8 @@ class EvidenceBuilder:
                 reason = Reason(data["unavailable"])
                 shortfalls.append(Shortfall(reason=reason, detail="what there is cannot all be read"))
             elif "signed_by" in data and (signer := self._signer(document, (*place, "signed_by"), tried)) is not None:
-                if isinstance(signer, KeySigner) and signer.fingerprint not in tried:
-                    detail = "signed with a key that no policy which covers the repository names"
-                    rejected.append(RejectedCandidate(source=source, reason=Reason.KEY_NOT_TRUSTED, detail=detail))
-                else:
-                    signatures.append(_signature(document, place, data, source, signer, now))
+                # By a key that no policy which covers the request names, it is one by another key: so the rules say.
+                signatures.append(_signature(document, place, data, source, signer, now))
         return Evidence(
             subject=subject, signatures=tuple(signatures), rejected=tuple(rejected), shortfalls=tuple(shortfalls)
         )
