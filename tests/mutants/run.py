@@ -22,14 +22,14 @@ import tomllib
 import traceback
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from itertools import zip_longest
 from pathlib import Path
-from types import FunctionType
 from typing import Final
 
 import coverage
 import hypothesis
 import pytest
-from functions import functions_of, replace
+from functions import Functions
 from sites import Mutant, mutants
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -69,6 +69,7 @@ PARTS: Final = (
         tests=(
             "tests/unit/adapters/signatures",
             "tests/unit/adapters/test_keys.py",
+            "tests/unit/adapters/test_rekor.py",
             "tests/unit/evidence",
             "tests/hostile/test_signatures.py",
         ),
@@ -126,8 +127,8 @@ class Session:
         self._items = {item.nodeid: item for item in session.items}
         for file in self.files:
             importlib.import_module(".".join((PACKAGE.name, *Path(file).with_suffix("").parts)))
-        lines, seconds = self._lines()
-        functions = {file: functions_of(str(PACKAGE / file)) for file in self.files}
+        functions = {file: Functions(str(PACKAGE / file)) for file in self.files}
+        lines, seconds = self._lines([*functions.values()])
         gc.freeze()  # the forks share what is there
         for file in () if self.failed else self.files:
             for mutant in mutants((PACKAGE / file).read_text()):
@@ -148,8 +149,8 @@ class Session:
             os._exit(1)
         self.failed |= report.failed
 
-    def _lines(self) -> tuple[dict[str, dict[str, list[str]]], dict[str, float]]:
-        """Which tests run each line of each file, and how long each takes; in a fork: caches stay empty."""
+    def _lines(self, functions: list[Functions]) -> tuple[dict[str, dict[str, list[str]]], dict[str, float]]:
+        """Which tests run each line of each file, and how long each takes; in a fork."""
         reading, writing = os.pipe()
         if child := os.fork():
             os.close(writing)
@@ -163,6 +164,8 @@ class Session:
             seconds = {}
             measured.start()
             for item, following in _with_next(list(self._items.values())):
+                for one in functions:
+                    one.forget()  # so that each test runs what it needs
                 began = time.perf_counter()
                 measured.switch_context(item.nodeid)
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
@@ -185,7 +188,7 @@ class Session:
         first = (name for name in (known, *reversed(self._killers)) if name in names)
         return list(dict.fromkeys([*first, *sorted(names, key=seconds.__getitem__)]))
 
-    def _start(self, file: str, mutant: Mutant, functions: dict[str, list[FunctionType]], names: list[str]) -> None:
+    def _start(self, file: str, mutant: Mutant, functions: Functions, names: list[str]) -> None:
         reading, writing = os.pipe()
         if child := os.fork():
             os.close(writing)
@@ -197,7 +200,7 @@ class Session:
             os.dup2(output, 1)
             os.dup2(output, 2)
             resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
-            if replace(functions, mutant.source, str(PACKAGE / file)):
+            if functions.replace(mutant.source):
                 for item, following in _with_next([self._items[name] for name in names]):
                     item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             os._exit(0)
@@ -233,7 +236,7 @@ class Session:
 
 def _with_next(items: list[pytest.Item]) -> Iterator[tuple[pytest.Item, pytest.Item | None]]:
     """Each with the one after it, for which fixtures are kept."""
-    return zip(items, [*items[1:], None], strict=True)
+    return zip_longest(items, items[1:])
 
 
 def judged(part: Part, files: list[str], jobs: int, known: dict[tuple[str, str], str]) -> list[Result] | None:
