@@ -147,7 +147,9 @@ class Session:
         if report.failed and self._telling >= 0:
             os.write(self._telling, report.nodeid.encode())
             os._exit(1)
-        self.failed |= report.failed
+        if report.failed:
+            self.failed = True
+            print(f"\n{report.nodeid}\n{report.longreprtext}")
 
     def _lines(self, functions: list[Functions]) -> tuple[dict[str, dict[str, list[str]]], dict[str, float]]:
         """Which tests run each line of each file, and how long each takes; in a fork."""

@@ -105,6 +105,13 @@ def test_a32_keys_of_other_kinds_and_sizes_are_refused(make: Callable[[], object
         read_public_key(pem(make()))
 
 
+def test_a32_keys_at_the_bounds_are_accepted() -> None:
+    assert read_public_key(KEY.public_pem.ljust(PUBLIC_KEY_BYTES)) == read_public_key(KEY.public_pem)
+    for exponent, bits in ((65537, 2048), (65537, 8192), ((1 << 255) + 1, 2048)):
+        key = rsa.RSAPublicNumbers(exponent, (1 << (bits - 1)) + 1).public_key()
+        assert read_public_key(pem(key)).algorithm == f"rsa-{bits}"
+
+
 def test_a32_a_binary_curve_is_refused() -> None:
     with pytest.raises(KeyRejected):
         read_spki(base64.b64decode(SECT_KEY))
