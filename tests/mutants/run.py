@@ -81,11 +81,11 @@ PROPERTIES: Final = {
     "database": None,
     "phases": (hypothesis.Phase.explicit, hypothesis.Phase.generate),
 }
-SECONDS: Final = 10  # of one test: some mutants never end
+SECONDS: Final = 10  # of the processor, that one test may take beyond thrice its usual: some mutants never end
 BYTES: Final = 4 * 1024**3  # of one mutant's process: some of them fill the memory meanwhile
 OPTIONS: Final = (
     *("--assert=plain", "-p", "no:randomly", "-p", "no:cacheprovider"),
-    *("-q", "-s", "--no-header", "--no-summary", f"--timeout={SECONDS}"),
+    *("-q", "-s", "--no-header", "--no-summary", "--timeout=0"),
 )
 KEPT: Final = BUILD / "mutants.jsonl"  # results, of which the last one of each mutant is used again
 
@@ -135,7 +135,7 @@ class Session:
                 first, last = mutant.statement
                 names = {name for line in range(first, last + 1) for name in lines[file].get(str(line), ())}
                 ordered = self._order(names, seconds, self.known.get((file, mutant.name), ""))
-                self._start(file, mutant, functions[file], ordered)
+                self._start(file, mutant, functions[file], ordered, seconds)
                 while len(self._running) >= self.jobs:
                     self._end()
         while self._running:
@@ -168,10 +168,10 @@ class Session:
             for item, following in _with_next(list(self._items.values())):
                 for one in functions:
                     one.forget()  # so that each test runs what it needs
-                began = time.perf_counter()
+                began = time.process_time()
                 measured.switch_context(item.nodeid)
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-                seconds[item.nodeid] = time.perf_counter() - began
+                seconds[item.nodeid] = time.process_time() - began
             measured.stop()
             data = measured.get_data()
             lines = {
@@ -190,7 +190,9 @@ class Session:
         first = (name for name in (known, *reversed(self._killers)) if name in names)
         return list(dict.fromkeys([*first, *sorted(names, key=seconds.__getitem__)]))
 
-    def _start(self, file: str, mutant: Mutant, functions: Functions, names: list[str]) -> None:
+    def _start(
+        self, file: str, mutant: Mutant, functions: Functions, names: list[str], seconds: dict[str, float]
+    ) -> None:
         reading, writing = os.pipe()
         if child := os.fork():
             os.close(writing)
@@ -204,6 +206,8 @@ class Session:
             resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
             if functions.replace(mutant.source):
                 for item, following in _with_next([self._items[name] for name in names]):
+                    most = int(time.process_time() + SECONDS + 3 * seconds[item.nodeid])
+                    resource.setrlimit(resource.RLIMIT_CPU, (most, resource.RLIM_INFINITY))
                     item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             os._exit(0)
         except BaseException:  # noqa: BLE001

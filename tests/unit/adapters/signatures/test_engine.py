@@ -15,7 +15,15 @@ from sealgate.adapters.signatures.trusted_roots import TrustedRootFile
 from sealgate.adapters.signatures.verifier import SigstoreVerifier
 from sealgate.errors import ConfigurationInvalid
 from sealgate.evidence.reason import Reason
-from sealgate.evidence.signature import KeylessSigner, KeySigner, LogProof, RejectedCandidate, VerifiedSignature
+from sealgate.evidence.signature import (
+    Attestation,
+    Bundle,
+    KeylessSigner,
+    KeySigner,
+    LogProof,
+    RejectedCandidate,
+    VerifiedSignature,
+)
 from sealgate.oci.digest import Digest
 from sealgate.testing.sigstore import (
     CertificateAuthority,
@@ -638,6 +646,18 @@ def test_an_attestation_says_something_of_a_file(judge: Any, private_sigstore: P
     assert_rejected(judge.bundle(bundle, by.key), Reason.PREDICATE_TYPE_MISMATCH)
     verdict = judge.verifier.verify_bundle(compact_json(bundle), MANIFEST, judge.public(by.key), judge.now)
     assert verdict.log is LogProof.INCLUSION
+
+
+def test_an_attestation_that_is_asked_for_is_any_statement(
+    judge: Any, private_sigstore: PrivateSigstore, key: SigningKey
+) -> None:
+    bundle = private_sigstore.bundle(judge.subject, key, predicate_type="https://slsa.dev/provenance/v1", logged=False)
+    places = {"source": judge.source, "subject": judge.subject}
+    for candidate in (
+        Attestation(**places, envelope=compact_json(bundle["dsseEnvelope"]), annotations={}),
+        Bundle(**places, raw=compact_json(bundle), attested=True),
+    ):
+        assert isinstance(judge.verifier.verify(candidate, judge.public(key), judge.now), VerifiedSignature)
 
 
 # --- certificates that come with it -----------------------------------------------------------------------------------

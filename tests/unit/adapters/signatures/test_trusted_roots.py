@@ -83,6 +83,8 @@ def validity(root: JsonObject) -> JsonObject:
         lambda root: root["tlogs"][0]["logId"].update(keyId=""),
         lambda root: root["tlogs"][0]["publicKey"].update(rawBytes="%%%"),
         lambda root: root["tlogs"][0]["publicKey"].update(rawBytes="AAAA"),
+        lambda root: root["tlogs"][0]["publicKey"].update(rawBytes=f"!{root['tlogs'][0]['publicKey']['rawBytes']}"),
+        lambda root: root["tlogs"].append({**root["tlogs"][0], "publicKey": {"validFor": validity(root)}}),
         lambda root: root["tlogs"][0]["publicKey"].pop("validFor"),
         lambda root: root["ctlogs"][0]["publicKey"].pop("validFor"),
         lambda root: root["certificateAuthorities"][0].pop("validFor"),
@@ -195,6 +197,12 @@ def test_a_root_may_have_no_ct_log_and_then_vouches_for_no_certificate(private_s
     root = TrustedRootFile.parse(edited(private_sigstore, lambda root: root.pop("ctlogs")), "mine")
     assert root.ct_logs == {}
     SigstoreVerifier({"default": root})
+
+
+def test_a_key_may_have_been_trusted_for_one_moment(private_sigstore: PrivateSigstore) -> None:
+    raw = edited(private_sigstore, lambda root: validity(root).update(end=validity(root)["start"]))
+    (log,) = TrustedRootFile.parse(raw, "mine").logs.values()
+    assert log.window.end == log.window.start
 
 
 def test_a_log_with_a_key_that_is_not_accepted_is_passed_over(private_sigstore: PrivateSigstore) -> None:
