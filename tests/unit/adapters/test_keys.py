@@ -67,6 +67,7 @@ def test_white_space_around_a_key_changes_nothing(change: Callable[[bytes], byte
         (b"see below\n" + KEY.public_pem, "not one PEM public key"),
         (KEY.public_pem.replace(b"END PUBLIC", b"END PUBLIK"), "not one PEM public key"),
         (KEY.public_pem[:-40], "not one PEM public key"),
+        (KEY.public_pem.replace(b"==\n", b"==QQ==\n"), "not one PEM public key"),
         (b"-----BEGIN PUBLIC KEY-----\n!!!!\n-----END PUBLIC KEY-----\n", "not one PEM public key"),
         (b"-----BEGIN PUBLIC KEY-----\nAAAAA\n-----END PUBLIC KEY-----\n", "not one PEM public key"),
         (wrapped(b"\x30\x00"), "can be read"),
