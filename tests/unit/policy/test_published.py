@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sealgate.adapters import files
+from sealgate.adapters.conditions.compiling import compile_condition
 from sealgate.adapters.keys import read_public_key
 from sealgate.limits import POLICY_DEPTH, POLICY_VALUES
 from sealgate.policy import schema
@@ -16,7 +17,9 @@ from sealgate.settings import Overrides, read_settings
 ROOT = Path(__file__).parents[3]
 FOLDERS = sorted(path for path in (ROOT / "policies").iterdir() if path.is_dir())
 KEY = RingKey(key=read_public_key((ROOT / "policies/signed-with-a-key/release.pub").read_bytes()))
-SOURCES = Sources(ring={"release": KEY}, read_key=read_public_key, read_file=files.beside)
+SOURCES = Sources(
+    ring={"release": KEY}, read_key=read_public_key, read_file=files.beside, compile_condition=compile_condition
+)
 
 
 def blocks(name: str) -> list[str]:

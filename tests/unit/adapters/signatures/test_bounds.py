@@ -17,6 +17,7 @@ from sealgate.adapters.signatures.simple_signing import open_attestation, open_s
 from sealgate.errors import PayloadMalformed
 from sealgate.evidence.reason import Reason
 from sealgate.limits import (
+    ATTESTATION_BYTES,
     BUNDLE_BYTES,
     CERTIFICATE_BYTES,
     CHAIN_CERTIFICATES,
@@ -115,9 +116,9 @@ def test_a_payload_has_a_size() -> None:
 
 def test_an_attestation_has_a_size(judge: Any, private_sigstore: PrivateSigstore, key: SigningKey) -> None:
     raw = compact_json(private_sigstore.bundle(judge.subject, key)["dsseEnvelope"])
-    assert open_attestation(raw.ljust(BUNDLE_BYTES), {}) == open_attestation(raw, {})
+    assert open_attestation(raw.ljust(ATTESTATION_BYTES), {}) == open_attestation(raw, {})
     with refused(Reason.PAYLOAD_TYPE_UNKNOWN):
-        open_attestation(raw.ljust(BUNDLE_BYTES + 1), {})
+        open_attestation(raw.ljust(ATTESTATION_BYTES + 1), {})
 
 
 def test_certificates_in_annotations_have_a_size_and_are_so_many(signer: CertifiedKey) -> None:

@@ -12,7 +12,7 @@ from sealgate.oci.digest import Digest
 
 def test_a19_a_file_that_was_signed_is_the_one_in_question() -> None:
     asked = Subject(digest=Digest.of(b"a file"))
-    assert subject.check(SignedDigest(digest=asked.digest), asked) == ""
+    assert subject.check(SignedDigest(digest=asked.digest), asked) == ("", None)
     for other in (Digest.of(b"another file"), Digest.of(b"a file", "sha512")):
         with pytest.raises(Rejected, check=lambda bad: bad.reason is Reason.SUBJECT_MISMATCH):
             subject.check(SignedDigest(digest=other), asked)
