@@ -6,6 +6,7 @@ The interface is that of sigstore-conformance's clients (docs/cli_protocol.md th
 import hashlib
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 
