@@ -25,11 +25,12 @@ from sealgate.limits import (
     LOG_ENTRY_BYTES,
     PROOF_HASHES,
     SIGNED_PAYLOAD_BYTES,
+    TIMESTAMP_BYTES,
     TIMESTAMPS,
 )
 from sealgate.testing.sigstore import CertifiedKey, PrivateSigstore, SigningKey
 from sealgate.testing.sigstore.encoding import JsonObject, b64, compact_json
-from sealgate.testing.sigstore.signing import CERTIFICATE, CHAIN, LOG_ENTRY, SIGNATURE
+from sealgate.testing.sigstore.signing import CERTIFICATE, CHAIN, LOG_ENTRY, SIGNATURE, TIMESTAMP
 
 Certify = Callable[..., CertifiedKey]
 
@@ -112,6 +113,14 @@ def test_a_payload_has_a_size() -> None:
     assert open_simple_signing(b"x" * SIGNED_PAYLOAD_BYTES, made).signature == bytes(3)
     with refused(Reason.PAYLOAD_TYPE_UNKNOWN):
         open_simple_signing(b"x" * (SIGNED_PAYLOAD_BYTES + 1), made)
+
+
+def test_a_timestamp_has_a_size() -> None:
+    text = '{"SignedRFC3161Timestamp": "AAAA"}'
+    made = {SIGNATURE: "AAAA", TIMESTAMP: text.ljust(TIMESTAMP_BYTES * 2)}
+    assert open_simple_signing(b"", made).timestamps == (bytes(3),)
+    with refused(Reason.TIMESTAMP_INVALID):
+        open_simple_signing(b"", {**made, TIMESTAMP: text.ljust(TIMESTAMP_BYTES * 2 + 1)})
 
 
 def test_an_attestation_has_a_size(judge: Any, private_sigstore: PrivateSigstore, key: SigningKey) -> None:
