@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from sealgate.cli.main import app
+from sealgate.evidence.reason import UNDETERMINED, Reason
 from sealgate.policy import schema
 
 POLICY = """
@@ -311,6 +312,14 @@ def test_settings_give_keys_and_names(folder):
     cases = GOOD.replace("keys: [release]\n", "") + "  - {name: other, repository: other, expect: admit}\n"
     result = run("p", "--settings", "sealgate.yaml", cases=cases)
     assert result.exit_code == 0, result.output
+
+
+def test_every_reason_can_be_expected_but_for_those_of_holds():
+    definitions = schema.schema("cases")["$defs"]
+    about_tags = {Reason.TAG_IMMUTABLE, Reason.AWAITING_SIGNATURE, Reason.CONTENT_GONE}
+    assert set(definitions["reason"]["enum"]) == set(Reason) - about_tags
+    assert set(definitions["rejected"]["enum"]) <= set(Reason) - UNDETERMINED
+    assert set(definitions["evidence"]["properties"]["unavailable"]["enum"]) <= UNDETERMINED
 
 
 def test_claims_have_the_names_that_policies_use():
