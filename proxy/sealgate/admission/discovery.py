@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final, TypeVar
 
 from sealgate.admission.manifests import Manifests
+from sealgate.admission.predicates import asked
 from sealgate.errors import (
     ContentMismatch,
     LogUnavailable,
@@ -27,13 +28,10 @@ from sealgate.evidence.signature import (
     Bundle,
     Candidate,
     Evidence,
-    KeylessSigner,
     RejectedCandidate,
     Shortfall,
-    Signer,
     SimpleSigning,
     Source,
-    Stated,
     VerifiedAttestation,
     VerifiedSignature,
 )
@@ -45,17 +43,14 @@ from sealgate.limits import (
     SIGNATURE_BLOB_BYTES,
     VERIFICATION_THREADS,
 )
-from sealgate.oci import strict_json
 from sealgate.oci.digest import Digest
 from sealgate.oci.manifest import Descriptor, ImageManifest, Index, Manifest
 from sealgate.oci.media_types import BUNDLES, COSIGN_SIGNATURE_ARTIFACT, DSSE_ENVELOPE, EMPTY, MANIFESTS, SIMPLE_SIGNING
 from sealgate.oci.reference import Repository, Tag
 from sealgate.oci.referrers import attestation_tag, fallback_tag, signature_tag
-from sealgate.oci.strict_json import Json
 from sealgate.policy.model import Rule
 from sealgate.policy.rules import wants_proof
-from sealgate.policy.weigh import weigh
-from sealgate.ports import Access, Clock, LogProofs, PredicateInput, PredicateJudge, SignatureVerifier, Upstream
+from sealgate.ports import Access, Clock, LogProofs, PredicateJudge, SignatureVerifier, Upstream
 
 _T = TypeVar("_T")
 
@@ -157,38 +152,20 @@ class Discovery:
             except LogUnavailable as lost:
                 found.lack(Reason.LOG_UNAVAILABLE, str(lost))
         if verdict.stated is not None:
-            await self._ask(known, verdict, verdict.stated, repository, candidate.subject, rules, found)
+            await self._ask(known, verdict, repository, candidate.subject, rules, found)
 
     async def _ask(
         self,
         known: Source,
         fact: VerifiedSignature,
-        stated: Stated,
         repository: Repository,
         digest: Digest,
         rules: Sequence[Rule],
         found: "_Findings",
     ) -> None:
-        """What the rules ask of an attestation's predicate: only those for which it would count if that held.
-
-        So nobody but those whom a policy trusts has anything evaluated.
-        """
-        now = self._clock.now()
-        tests = {rule.predicate for rule in rules if rule.predicate_type and weigh(fact, rule, now) is None}
-        tests.discard(PredicateTest())
-        if not tests:
-            return
-        statement = strict_json.loads(stated.payload)
-        if not isinstance(statement, dict):  # it was read as a statement before
-            return
-        given = PredicateInput(
-            statement=statement,
-            signer=_told(fact.signer),
-            artifact={"repository": repository.name, "digest": str(digest)},
-            now=now,
-        )
-        for test in sorted(tests, key=lambda test: (test.schema, test.conditions)):
-            found.answered(known, test, await self._predicates.judge(test, given))
+        """What the rules ask of an attestation's predicate."""
+        async for test, verdict in asked(self._predicates, rules, fact, repository, digest, self._clock.now()):
+            found.answered(known, test, verdict)
 
 
 class _Findings:
@@ -359,20 +336,6 @@ class _Search:
         if len(entries) > CANDIDATES:
             self._too_much("signatures")
         return list(entries[:CANDIDATES])
-
-
-def _told(signer: Signer) -> dict[str, Json]:
-    """A signer, as conditions see one: every member is there, and empty where it says nothing."""
-    if isinstance(signer, KeylessSigner):
-        claims: dict[str, Json] = dict(signer.claims)
-        return {
-            "identity": signer.identity,
-            "issuer": signer.issuer,
-            "claims": claims,
-            "trusted_root": signer.trusted_root,
-            "key": "",
-        }
-    return {"identity": "", "issuer": "", "claims": {}, "trusted_root": "", "key": signer.fingerprint}
 
 
 def _likelihood(entry: Descriptor) -> tuple[bool, Digest]:

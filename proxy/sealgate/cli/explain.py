@@ -29,6 +29,7 @@ _EVENTS: Final = {
     "hold-ended": "What was held is over: its tag was not moved.",
     "hold-expired": "What was held waited in vain: its tag was not moved.",
 }
+_FOUND: Final = ("signatures", "attestations", "rejected", "unavailable")
 _PROOFS: Final = {
     "inclusion": "the transparency log proves that it holds it",
     "promise": "the transparency log promised to take it",
@@ -140,10 +141,13 @@ def _grounds(grounds: Mapping[str, Any] | None) -> Iterator[str]:
         yield "Nobody looked for signatures: no policy asks for any."
         return
     yield ""
-    yield "What was found:" if evidence["signatures"] or evidence["rejected"] else "No signature was found."
+    yield "What was found:" if any(evidence[kind] for kind in _FOUND) else "No signature was found."
     for one in evidence["signatures"]:
         by, proof = _signer(one["signer"]), _PROOFS[one["log"]]
         yield f"  - a signature by {by}, {_when(one['signed_at'])}; {proof} ({one['source']})"
+    for one in evidence["attestations"]:
+        by = _signer(one["fact"]["signer"])
+        yield f"  - an attestation of type {one['predicate_type']} by {by}, {_when(one['fact']['signed_at'])}"
     for one in evidence["rejected"]:
         yield f"  - one that does not count: {one['reason']}: {one['text']} ({one['source']})"
     for one in evidence["unavailable"]:

@@ -68,7 +68,7 @@ def replay(
     settings: SettingsFile = None,
     as_json: Json = False,
 ) -> None:
-    """Tell what POLICIES would have decided about recorded traffic, before anybody enables them.
+    """Tell what other policies would have decided about recorded traffic, before anybody enables them.
 
     Every line of the decision log is decided again from what is recorded of it, at the time it was decided: no registry
     and no transparency log is asked. --settings gives the key ring, the registries and what happens to what no policy

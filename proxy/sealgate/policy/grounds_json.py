@@ -3,6 +3,7 @@
 What is read back was at rest where others may write: every field is there and of its type, and no other is.
 """
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -18,6 +19,8 @@ from sealgate.evidence.signature import (
     Shortfall,
     Signer,
     Source,
+    Stated,
+    VerifiedAttestation,
     VerifiedSignature,
 )
 from sealgate.oci.artifact import Kind
@@ -27,12 +30,13 @@ from sealgate.policy.decision import Grounds
 from sealgate.policy.json_fields import digest, fields, flag, member, moment, moment_text, optional, several, text
 
 _GROUNDS: Final = frozenset({"artifact_types", "evidence", "indexes"})
-_EVIDENCE: Final = frozenset({"keys", "signatures", "rejected", "unavailable"})
+_EVIDENCE: Final = frozenset({"keys", "signatures", "attestations", "rejected", "unavailable"})
+_ATTESTATION: Final = frozenset({"predicate_type", "fact"})
 _SIGNATURE: Final = frozenset({"source", "signer", "log", "entries", "timestamps", "signed_at", "expires", "reference"})
 _KEY: Final = frozenset({"key"})
 _KEYLESS: Final = frozenset({"identity", "issuer", "trusted_root", "claims"})
 _ENTRY: Final = frozenset({"log", "proof", "index", "at"})
-_REJECTED: Final = frozenset({"source", "reason", "text"})
+_REJECTED: Final = frozenset({"source", "reason", "text", "attested"})
 _UNAVAILABLE: Final = frozenset({"reason", "text"})
 _INDEX: Final = frozenset({"digest", "platform"})
 
@@ -74,8 +78,16 @@ def _evidence_json(evidence: Evidence, keys: tuple[str, ...]) -> Json:
     return {
         "keys": list(keys),
         "signatures": [_signature_json(one) for one in evidence.signatures],
+        "attestations": [
+            {
+                "predicate_type": one.fact.stated.predicate_type if one.fact.stated else "",
+                "fact": _signature_json(one.fact),
+            }
+            for one in evidence.attestations
+        ],
         "rejected": [
-            {"source": str(one.source), "reason": one.reason.value, "text": one.detail} for one in evidence.rejected
+            {"source": str(one.source), "reason": one.reason.value, "text": one.detail, "attested": one.attested}
+            for one in evidence.rejected
         ],
         "unavailable": [{"reason": one.reason.value, "text": one.detail} for one in evidence.shortfalls],
     }
@@ -85,6 +97,7 @@ def _evidence(found: dict[str, Json], subject: Digest) -> Evidence:
     return Evidence(
         subject=subject,
         signatures=several(_signature, found["signatures"]),
+        attestations=several(_attestation, found["attestations"]),
         rejected=several(_rejected, found["rejected"]),
         shortfalls=several(_shortfall, found["unavailable"]),
     )
@@ -125,6 +138,13 @@ def _signature(value: Json) -> VerifiedSignature:
     )
 
 
+def _attestation(value: Json) -> VerifiedAttestation:
+    """Without what it states, which is not written down: it may be as large as it likes."""
+    found = fields(value, _ATTESTATION)
+    stated = Stated(predicate_type=text(found["predicate_type"]), payload=b"")
+    return VerifiedAttestation(fact=replace(_signature(found["fact"]), stated=stated))
+
+
 def _signer_json(signer: Signer) -> Json:
     if isinstance(signer, KeySigner):
         return {"key": signer.fingerprint}
@@ -162,7 +182,10 @@ def _entry(value: Json) -> LogRecord:
 def _rejected(value: Json) -> RejectedCandidate:
     found = fields(value, _REJECTED)
     return RejectedCandidate(
-        source=_source(found["source"]), reason=member(Reason, found["reason"]), detail=text(found["text"])
+        source=_source(found["source"]),
+        reason=member(Reason, found["reason"]),
+        detail=text(found["text"]),
+        attested=flag(found["attested"]),
     )
 
 

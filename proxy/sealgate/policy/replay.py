@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from sealgate.errors import PayloadMalformed, ReferenceMalformed
+from sealgate.evidence.predicate import PredicateTest
 from sealgate.evidence.reason import Reason
 from sealgate.evidence.signature import Evidence
 from sealgate.oci.digest import Digest
@@ -196,6 +197,12 @@ def _again(resolved: Resolved, subject: Digest, grounds: Grounds, now: datetime)
         if not decision.admitted or untried & denying:
             return "a signature may be by a key that was not known then"
     rules = [rule for policy in resolved.policies for rule in policy.rules if applies(rule, about)]
-    if not decision.admitted and any(wants_proof(rules, one, now) for one in evidence.signatures):
+    types = {rule.predicate_type for rule in rules if rule.predicate != PredicateTest()}
+    stated = {one.fact.stated.predicate_type for one in evidence.attestations if one.fact.stated is not None}
+    if not decision.admitted and types & stated:
+        return "what attestations state is not recorded"
+    if not decision.admitted and any(
+        wants_proof(rules, one, now) for one in (*evidence.signatures, *(one.fact for one in evidence.attestations))
+    ):
         return "the transparency log would have been asked for a proof"
     return decision

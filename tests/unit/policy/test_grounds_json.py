@@ -17,6 +17,8 @@ from sealgate.evidence.signature import (
     RejectedCandidate,
     Shortfall,
     Source,
+    Stated,
+    VerifiedAttestation,
     VerifiedSignature,
 )
 from sealgate.oci.artifact import Kind
@@ -45,7 +47,20 @@ GROUNDS = Grounds(
                 expires=AT,
             ),
         ),
-        rejected=(RejectedCandidate(source=Source(CARRIER, 1), reason=Reason.SCT_INVALID, detail="no"),),
+        attestations=(
+            VerifiedAttestation(
+                fact=VerifiedSignature(
+                    source=Source(CARRIER, 3),
+                    signer=KeySigner("ab"),
+                    log=LogProof.NONE,
+                    stated=Stated(predicate_type="https://slsa.dev/provenance/v1", payload=b""),
+                )
+            ),
+        ),
+        rejected=(
+            RejectedCandidate(source=Source(CARRIER, 1), reason=Reason.SCT_INVALID, detail="no"),
+            RejectedCandidate(source=Source(CARRIER, 2), reason=Reason.SCT_INVALID, detail="no", attested=True),
+        ),
         shortfalls=(Shortfall(reason=Reason.UPSTREAM_LIMITED, detail="later"),),
     ),
     keys=("ab", "ff"),
