@@ -101,6 +101,7 @@ class Discovery:
         keys: Sequence[PublicKey],
         access: Access,
         rules: Sequence[Rule] = (),
+        elsewhere: Sequence[Repository] = (),
     ) -> Evidence:
         """All that is known of the signatures on `digest`, and of the attestations about it.
 
@@ -113,15 +114,21 @@ class Discovery:
             access: with whose right the registry is asked.
             rules: the rules it is for. A log is asked only where one of them wants its proof (attacks A16, A29), and
                 attestations are read only where one of them asks for any.
+            elsewhere: other repositories of the same registry in which signatures on it may be.
         """
         found = _Findings(digest)
         try:
             async with asyncio.timeout(DISCOVERY_SECONDS), self._queues[self._upstream_of(repository)]:
                 attested = any(rule.predicate_type for rule in rules)
-                search = _Search(self._upstream, self._manifests, repository, digest, access, found, attested)
-                candidates = await search.candidates()
+                searches = [
+                    _Search(self._upstream, self._manifests, place, digest, access, found, attested)
+                    for place in (repository, *elsewhere)
+                ]
+                candidates = await asyncio.gather(*(search.candidates() for search in searches))
+                # The same carrier may be in several places; it is one candidate.
+                each = {candidate.source: candidate for several in candidates for candidate in several}
                 async with asyncio.TaskGroup() as verifying:
-                    for candidate in candidates:
+                    for candidate in each.values():
                         verifying.create_task(self._verify(candidate, repository, keys, rules, found))
         except TimeoutError:
             found.lack(Reason.VERIFICATION_TIMEOUT, f"its signatures could not be read in {DISCOVERY_SECONDS:.0f} s")

@@ -138,7 +138,9 @@ class Inspector:
         fetched = await self.upstream.manifest(repository, reference, MANIFESTS, access)
         manifest = self.manifests.learn(repository, fetched)
         rules = tuple(rule for policy in resolved.policies for rule in policy.rules)
-        gathered = await self.discovery.gather(repository, fetched.digest, keys, access, rules)
+        gathered = await self.discovery.gather(
+            repository, fetched.digest, keys, access, rules, resolved.signature_repositories
+        )
         look = _Look(self, repository, fetched.digest, keys, access)
         referrers = await look.referrers()
         evidence, attestations = await look.attestations(gathered)

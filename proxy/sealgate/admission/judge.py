@@ -236,7 +236,9 @@ class Judge:
         subject = Subject(digest=artifact.digest, kinds=kinds_of(artifact.manifest))
         rules = [rule for policy in resolved.policies for rule in policy.rules if applies(rule, subject)]
         evidence = (
-            await self._discovery.gather(artifact.repository, artifact.digest, resolved.keys, access, rules)
+            await self._discovery.gather(
+                artifact.repository, artifact.digest, resolved.keys, access, rules, resolved.signature_repositories
+            )
             if resolved.needs_evidence
             else Evidence(subject=artifact.digest)
         )

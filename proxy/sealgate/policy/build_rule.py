@@ -21,9 +21,6 @@ from sealgate.policy.problems import Path, did_you_mean
 from sealgate.policy.sources import Sources
 from sealgate.policy.strict_yaml import Document
 
-LATER: Final = "is not supported yet"
-"""What is said of a field that is part of the format and is not enforced yet (attacks A21)."""
-
 _FOR_ATTESTATIONS: Final = ("predicate_type", "predicate_schema", "condition")
 _NOT_BESIDE_FREE: Final = (
     "key_requirements",

@@ -251,14 +251,28 @@ def test_a_disabled_policy_is_checked_and_dropped():
     assert told(BASE + "mode: disabled\nextra: 1\n") == ["a.yaml:5: unknown field extra"]
 
 
-LATER_AT_THE_TOP = {
-    "signature_repository": "signatures/app",
-}
+def test_where_signatures_are_besides():
+    made = one(
+        "name: p\nrepositories: ['a/{r}']\nsignature_repository: 'signatures/{r}'\n"
+        + BASE.partition("\n")[2].partition("\n")[2]
+    )
+    assert made.fill({"r": "app"}).signature_repository.text == "signatures/app"
 
 
-@pytest.mark.parametrize(("name", "value"), LATER_AT_THE_TOP.items())
-def test_a21_a_field_of_a_policy_that_is_not_enforced_is_refused_by_name(name, value):
-    assert told(BASE + f"{name}: {value}\n") == [f"a.yaml:4: {name}: {name} is not supported yet; leave it out"]
+@pytest.mark.parametrize(
+    ("more", "found"),
+    [
+        ("signature_repository: UPPER", "signature_repository: a repository name is made of"),
+        ("signature_repository: 'a/b:tag'", "signature_repository: a repository name is made of"),
+        ("signature_repository: 'a/{x}'", "signature_repository: {x} is captured by no pattern of repositories"),
+        (
+            "signature_repository: a/b\non_unsigned_push: hold",
+            "signature_repository: hold waits for signatures in the image's own",
+        ),
+    ],
+)
+def test_where_signatures_cannot_be(more, found):
+    assert any(found in line for line in told(BASE + more + "\n")), told(BASE + more + "\n")
 
 
 FOR_ATTESTATIONS = {"predicate_type": "slsaprovenance", "predicate_schema": "{type: object}", "condition": "'true'"}

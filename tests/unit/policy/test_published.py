@@ -8,9 +8,7 @@ import pytest
 from sealgate.adapters import files
 from sealgate.adapters.conditions.compiling import compile_condition
 from sealgate.adapters.keys import read_public_key
-from sealgate.limits import POLICY_DEPTH, POLICY_VALUES
 from sealgate.policy import schema
-from sealgate.policy.build import _LATER_FIELDS
 from sealgate.policy.load import RingKey, Sources, load
 from sealgate.settings import Overrides, read_settings
 
@@ -65,10 +63,3 @@ def test_every_field_is_in_the_documentation(page, name):
     for part in (root, *root.get("$defs", {}).values()):
         for field in part["properties"]:
             assert f"`{field}" in told or f"{field}:" in told, field
-
-
-def test_the_documentation_says_what_is_not_supported_yet():
-    told = (ROOT / "docs/policies.md").read_text().split("## Not supported yet", 1)[1]
-    for field in _LATER_FIELDS:
-        assert f"`{field}`" in told
-    assert f"{POLICY_DEPTH} levels and {POLICY_VALUES // 1000} 000 values" in (ROOT / "docs/policies.md").read_text()
