@@ -4,10 +4,12 @@ import re
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from sealgate.adapters import files
 from sealgate.adapters.conditions.compiling import compile_condition
 from sealgate.adapters.keys import read_public_key
+from sealgate.cli.policy import app
 from sealgate.limits import POLICY_DEPTH, POLICY_VALUES
 from sealgate.policy import schema
 from sealgate.policy.build import _LATER_FIELDS
@@ -43,6 +45,22 @@ def test_each_policy_has_its_schema_and_its_story(folder):
     assert made.errors == ()
     if folder.name != "require-signatures":  # which is the design's own, and has something to warn of
         assert made.problems == ()
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_each_policy_decides_what_its_cases_say(folder):
+    assert (folder / "cases.yaml").read_text().startswith(
+        "# yaml-language-server: $schema=../../schemas/cases.schema.json\n"
+    )  # fmt: skip
+    result = CliRunner().invoke(app, ["test", "--strict", str(folder)])
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("text", blocks("recipes.md"), ids=lambda text: text.split("\n", 1)[0])
+def test_every_recipe_loads(text):
+    ring = {"release": KEY, "development": KEY}
+    made = load([("recipes.md", text.encode())], Sources(ring=ring, read_key=read_public_key, read_file=files.beside))
+    assert made.problems == ()
 
 
 @pytest.mark.parametrize("text", blocks("policies.md"), ids=lambda text: text.split("\n", 1)[0])
