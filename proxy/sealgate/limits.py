@@ -34,6 +34,7 @@ REGEXPS_IN_MEMORY: Final = 1024  # ours: compiled, with captures filled in
 GLOBS_IN_MEMORY: Final = 4096  # ours: the same of globs
 POLICY_FILES: Final = 1000  # ours
 DECISION_LINE_BYTES: Final = 4 * 1024 * 1024  # ours: one line of a decision log; a hundred signatures take under 1 MiB
+IMPORT_DOCUMENTS: Final = 200  # ours: in one file of another gate's policies
 POLICY_WATCH_SECONDS: Final = 1.0  # ours: between two looks of `check --watch` at files; people wait for it
 RECHECK_SECONDS: Final = 30.0  # ours: after which `check --watch` asks the registry again, unless told otherwise
 

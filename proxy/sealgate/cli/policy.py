@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sealgate.cli import policy_explain, policy_test
+from sealgate.cli import policy_explain, policy_import, policy_test
 from sealgate.cli.authoring import surroundings
 from sealgate.cli.exits import Exit, readable_errors
 from sealgate.cli.options import Json, SettingsFile
@@ -25,6 +25,7 @@ def _group() -> None:
 
 app.command("test")(policy_test.try_policies)
 app.command("explain")(policy_explain.explain_repository)
+app.command("import")(policy_import.import_policies)
 
 
 @app.command("validate")
