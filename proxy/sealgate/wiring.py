@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,7 +17,9 @@ from sealgate.adapters.conditions.pool import ConditionPool
 from sealgate.adapters.decision_log import JsonLinesLog
 from sealgate.adapters.keys import read_public_key
 from sealgate.adapters.listener_tls import ListenerFiles, ListenerTls
+from sealgate.adapters.reading import Reading
 from sealgate.adapters.rekor import RekorLogs
+from sealgate.adapters.reload import Reloader
 from sealgate.adapters.signatures.verifier import SigstoreVerifier
 from sealgate.adapters.state.memory import MemoryStore
 from sealgate.adapters.state.memory_holds import MemoryHolds
@@ -35,7 +38,7 @@ from sealgate.adapters.upstream.transport import Timeouts
 from sealgate.admission.carriers import Carriers
 from sealgate.admission.deletes import Deletes
 from sealgate.admission.discovery import Discovery
-from sealgate.admission.holds import Holds
+from sealgate.admission.holds import Holds, sweeping
 from sealgate.admission.judge import Judge
 from sealgate.admission.manifests import Manifests
 from sealgate.admission.pull import Pull
@@ -47,10 +50,11 @@ from sealgate.http.edge import Edge
 from sealgate.oci.naming import Names
 from sealgate.policy.load import Holding, Loaded, RingKey, Sources, load
 from sealgate.policy.model import PolicySet
-from sealgate.ports import Clock, DecisionLog, Registry, Rights, Store, Upstream
+from sealgate.ports import Clock, DecisionLog, Registry, Rights, SignatureVerifier, Store, Upstream
 from sealgate.settings import KeySettings, Settings, TrustedRootSettings, UpstreamSettings
 from sealgate.wiring_access import authorized, entrance
 from sealgate.wiring_access import rights as rights_in
+from sealgate.wiring_force import Configuration, InForce, Parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,23 +75,29 @@ class Core:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """The whole gate: what answers requests, and what it stands on."""
+    """The whole gate: what answers requests, what it stands on, and what keeps that up to date."""
 
-    edge: Edge
+    edge: InForce
     core: Core
+    reloader: Reloader[Configuration]
 
 
-def key_ring(keys: dict[str, KeySettings]) -> dict[str, RingKey]:
+def key_ring(keys: dict[str, KeySettings], reading: Reading | None = None) -> dict[str, RingKey]:
     """The settings' keys, read.
+
+    Args:
+        keys: the key ring of the settings.
+        reading: with what they are read, where changes are to be seen.
 
     Raises:
         ConfigurationInvalid: one or more cannot be used; it names each.
     """
+    reading = reading or Reading()
     ring: dict[str, RingKey] = {}
     problems: list[str] = []
     for name, entry in keys.items():
         try:
-            ring[name] = RingKey(key=read_public_key(files.read(entry.public_key)), sign_with=entry.sign_with)
+            ring[name] = RingKey(key=read_public_key(reading.read(entry.public_key)), sign_with=entry.sign_with)
         except (ConfigurationInvalid, KeyRejected) as bad:
             problems.append(f"key {name}: {bad}")
     if problems:
@@ -101,6 +111,7 @@ def load_policies(
     trusted_roots: Iterable[str] = ("default",),
     names: Names | None = None,
     holding: Holding | None = None,
+    reading: Reading | None = None,
 ) -> Loaded:
     """Every policy in these files and folders, with all that is wrong with them.
 
@@ -110,20 +121,22 @@ def load_policies(
         trusted_roots: the names that the settings give to trusted roots.
         names: the registries behind the gate; None where they are not known.
         holding: what may be asked of pushes that wait; None where the settings are not known.
+        reading: with what they are read, where changes are to be seen.
 
     Raises:
         ConfigurationInvalid: a file cannot be read, or there is none.
     """
+    reading = reading or Reading()
     sources = Sources(
         ring=ring,
         read_key=read_public_key,
-        read_file=files.beside,
+        read_file=reading.beside,
         trusted_roots=frozenset(trusted_roots),
         names=names,
         holds=holding,
         compile_condition=compile_condition,
     )
-    return load(files.policy_files(paths), sources)
+    return load(reading.policy_files(paths), sources)
 
 
 def holding(settings: Settings) -> Holding:
@@ -132,9 +145,41 @@ def holding(settings: Settings) -> Holding:
     return Holding(upstreams=own, durable=settings.state is not None)
 
 
+def configuration(settings: Settings, reading: Reading) -> Configuration:
+    """Everything that can be exchanged while the gate runs, read.
+
+    Raises:
+        ConfigurationInvalid: some of it cannot be used; it holds every problem.
+    """
+    roots: dict[str, RootState] = {}
+    problems: list[str] = []
+    for name, root in settings.trusted_roots.items():
+        if root.file is not None:
+            try:
+                roots[name] = from_file(root.file, reading)
+            except ConfigurationInvalid as bad:
+                problems += bad.problems
+    try:
+        ring = key_ring(dict(settings.keys), reading)
+        loaded = load_policies(
+            settings.policies, ring, settings.trusted_roots, settings.names, holding(settings), reading
+        )
+        policies = loaded.policy_set(settings.unmatched)
+    except ConfigurationInvalid as bad:
+        raise ConfigurationInvalid(*bad.problems, *problems) from bad
+    if problems:
+        raise ConfigurationInvalid(*problems)
+    return Configuration(policies=policies, digest=policies.digest, roots=roots)
+
+
 @asynccontextmanager
-async def core(settings: Settings, policies: PolicySet) -> AsyncIterator[Core]:
+async def core(settings: Settings, policies: PolicySet, reading: Reading | None = None) -> AsyncIterator[Core]:
     """The parts that decide.
+
+    Args:
+        settings: what to build.
+        policies: by what they decide.
+        reading: with what trusted roots are read, where changes are to be seen.
 
     Raises:
         ConfigurationInvalid: a trusted root, a state store or an upstream that cannot be used.
@@ -144,10 +189,10 @@ async def core(settings: Settings, policies: PolicySet) -> AsyncIterator[Core]:
         folder = settings.trusted_roots_folder or Path(
             stack.enter_context(TemporaryDirectory(prefix="sealgate-", ignore_cleanup_errors=True))
         )
-        states, repositories = _trusted_roots(settings.trusted_roots, folder)
+        states, repositories = _trusted_roots(settings.trusted_roots, folder, reading or Reading())
         verifier = TrustedRoots(states, SigstoreVerifier)
-        # Those that nothing asks for are not refreshed: a gate with keys alone calls nobody (attacks A29).
-        wanted = {name: repositories[name] for name in policies.trusted_roots & repositories.keys()}
+        refresher = Refresher(verifier, repositories, clock)
+        refresher.want(policies.trusted_roots)
         store = await _store(settings.state, clock)
         stack.push_async_callback(store.close)
         names, registries = settings.names, dict[str, Registry]()
@@ -182,80 +227,103 @@ async def core(settings: Settings, policies: PolicySet) -> AsyncIterator[Core]:
             judge=judge,
             clock=clock,
             trusted_roots=verifier,
-            refresher=Refresher(verifier, wanted, clock),
+            refresher=refresher,
         )
 
 
 @asynccontextmanager
 async def gate(
-    settings: Settings, policies: PolicySet, log: DecisionLog, rights: Rights | None = None
+    settings: Settings,
+    policies: PolicySet,
+    log: DecisionLog,
+    rights: Rights | None = None,
+    reading: Reading | None = None,
 ) -> AsyncIterator[Gate]:
     """The whole gate, ready to be served.
 
     Args:
         settings: what to build.
-        policies: what it enforces.
+        policies: what it enforces, until their files say something else.
         log: where it writes its decisions.
         rights: who may do what besides what the settings say; None leaves it to these.
+        reading: with what the policies were read, so that changes of their files are seen.
 
     Raises:
         ConfigurationInvalid: as `core`.
     """
     async with AsyncExitStack() as stack:
-        made = await stack.enter_async_context(core(settings, policies))
+        reading = reading or Reading()
+        made = await stack.enter_async_context(core(settings, policies, reading))
         secret, access = await made.store.secret(), rights_in(settings)
         relays = {
             name: registry for name, registry in made.registries.items() if isinstance(registry, AuthorizedUpstream)
         }
         entered = await stack.enter_async_context(entrance(settings, secret, made.clock, relays))
-        recorder = Recorder(log, made.clock, policies.digest)
         held = MemoryHolds() if settings.state is None else await SqliteHolds.open(settings.state)
         stack.push_async_callback(held.close)
-        holds = Holds(
-            upstream=made.upstream,
-            store=held,
-            judge=made.judge,
-            manifests=made.manifests,
-            recorder=recorder,
-            clock=made.clock,
-            seconds=settings.hold_ttl,
-        )
-        pull = Pull(
-            upstream=made.upstream,
-            store=made.store,
-            manifests=made.manifests,
-            judge=made.judge,
-            recorder=recorder,
-            clock=made.clock,
-            holds=holds,
-            rights=access,
-        )
-        push = Push(
-            upstream=made.upstream,
-            store=made.store,
-            manifests=made.manifests,
-            judge=made.judge,
-            recorder=recorder,
-            clock=made.clock,
-            holds=holds,
-            rights=access,
-        )
-        edge = Edge(
-            upstream=made.upstream,
-            registries=made.registries,
-            names=made.names,
-            pull=pull,
-            push=push,
-            deletes=Deletes(made.upstream, made.judge),
-            seal=UploadSeal(secret),
-            rights=access if rights is None else rights,
-            catalog=settings.catalog,
-            door=entered.door,
-            tokens=entered.tokens,
-        )
-        running = [asyncio.create_task(made.refresher.run()), asyncio.create_task(holds.run())]
+
+        def parts(new: Configuration, verifier: SignatureVerifier) -> Parts:
+            judge = made.judge.under(new.policies, verifier)
+            recorder = Recorder(log, made.clock, new.digest)
+            holds = Holds(
+                upstream=made.upstream,
+                store=held,
+                judge=judge,
+                manifests=made.manifests,
+                recorder=recorder,
+                clock=made.clock,
+                seconds=settings.hold_ttl,
+            )
+            pull = Pull(
+                upstream=made.upstream,
+                store=made.store,
+                manifests=made.manifests,
+                judge=judge,
+                recorder=recorder,
+                clock=made.clock,
+                holds=holds,
+                rights=access,
+            )
+            push = Push(
+                upstream=made.upstream,
+                store=made.store,
+                manifests=made.manifests,
+                judge=judge,
+                recorder=recorder,
+                clock=made.clock,
+                holds=holds,
+                rights=access,
+            )
+            edge = Edge(
+                upstream=made.upstream,
+                registries=made.registries,
+                names=made.names,
+                pull=pull,
+                push=push,
+                deletes=Deletes(made.upstream, judge),
+                seal=UploadSeal(secret),
+                rights=access if rights is None else rights,
+                catalog=settings.catalog,
+                door=entered.door,
+                tokens=entered.tokens,
+            )
+            return Parts(edge=edge, holds=holds)
+
+        beginning = Configuration(policies=policies, digest=policies.digest, roots={})
+        force = InForce(parts, beginning, made.trusted_roots)
+
+        def use(new: Configuration) -> str:
+            before = force.configuration
+            force.use(new)
+            made.refresher.want(new.policies.trusted_roots)
+            count, now, was = len(new.policies.policies), new.digest[:12], before.digest[:12]
+            return f"{count} policies (set {now}, " + ("as before)" if now == was else f"was {was})")
+
+        reloader = Reloader(reading, partial(configuration, settings), use, made.clock)
+        tasks = (made.refresher.run(), sweeping(lambda: force.now().holds), reloader.run())
+        running = [asyncio.create_task(task) for task in tasks]
         try:
-            yield Gate(edge=edge, core=made)
+            yield Gate(edge=force, core=made, reloader=reloader)
         finally:
             for task in running:
                 task.cancel()
@@ -299,14 +367,14 @@ def decision_log(settings: Settings) -> JsonLinesLog:
 
 
 def _trusted_roots(
-    roots: Mapping[str, TrustedRootSettings], folder: Path
+    roots: Mapping[str, TrustedRootSettings], folder: Path, reading: Reading
 ) -> tuple[dict[str, RootState], dict[str, TufRepository]]:
     """How each root stands at the beginning, and the repositories that some of them come from."""
     states: dict[str, RootState] = {}
     repositories: dict[str, TufRepository] = {}
     for name, root in roots.items():
         if root.file is not None:
-            states[name] = from_file(root.file)
+            states[name] = from_file(root.file, reading)
         elif root.repository_root is not None:
             repositories[name] = TufRepository.within(folder, name, root.repository, files.read(root.repository_root))
             states[name] = from_repository(repositories[name], name)

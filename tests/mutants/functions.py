@@ -19,7 +19,7 @@ class Functions:
         for one in gc.get_objects():
             if isinstance(one, FunctionType) and one.__code__.co_filename == path and not one.__code__.co_freevars:
                 self._found[one.__code__.co_qualname].append(one)
-            elif isinstance(one, _Cached) and one.__wrapped__.__code__.co_filename == path:
+            elif isinstance(one, _Cached) and _file_of(one.__wrapped__) == path:
                 self._caches.append(one)
 
     def replace(self, source: str) -> bool:
@@ -52,3 +52,8 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
         if isinstance(one, CodeType):
             yield one
             yield from _codes(one)
+
+
+def _file_of(wrapped: object) -> str:
+    """Where a function is from; "" for one that is not Python's, which libraries cache too."""
+    return wrapped.__code__.co_filename if isinstance(wrapped, FunctionType) else ""

@@ -7,6 +7,7 @@ order in which the registry answered.
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from copy import copy
 from typing import Final, TypeVar
 
 from sealgate.admission.manifests import Manifests
@@ -93,6 +94,12 @@ class Discovery:
         self._clock = clock
         self._queues: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(DISCOVERIES))
         self._threads = asyncio.Semaphore(VERIFICATION_THREADS)
+
+    def by(self, verifier: SignatureVerifier) -> "Discovery":
+        """The same with another verifier; queues and threads are shared."""
+        other = copy(self)
+        other._verifier = verifier  # noqa: SLF001 - its own class
+        return other
 
     async def gather(
         self,

@@ -10,7 +10,7 @@ gate after that, they are judged again: at once, or by the sweep of the one that
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -169,28 +169,16 @@ class Holds:
         """Judge again what `coming` gave, now that the signature is stored. Raises nothing: what fails stays due."""
         return tuple([await self._again(hold) for hold in holds])
 
-    async def sweep(self) -> None:
-        """Judge what is due, and end what is over.
+    async def due(self) -> tuple[Hold, ...]:
+        """What is to be judged again, and what is over. Raises `StateUnavailable`."""
+        return tuple(await self._store.due(self._clock.now(), HOLDS_PER_SWEEP))
 
-        Raises:
-            StateUnavailable: it is not known what is.
-        """
-        for hold in await self._store.due(self._clock.now(), HOLDS_PER_SWEEP):
-            if hold.due:
-                await self._again(hold)
-            if hold.deadline <= self._clock.now():
-                await self._expire(hold)
-
-    async def run(self) -> None:
-        """Sweep, until cancelled. The first sweep replays what was due when the last gate ended."""
-        while True:
-            try:
-                await self.sweep()
-            except SealgateError as lost:
-                _LOG.warning("holds cannot be looked at: %s", lost)
-            except Exception:  # noqa: BLE001
-                _LOG.exception("a sweep of the holds ended in an error that nobody foresaw")
-            await asyncio.sleep(HOLD_SWEEP_SECONDS)
+    async def look_at(self, hold: Hold) -> None:
+        """Judge a hold if that is due, and end it if it is over. Raises `StateUnavailable`."""
+        if hold.due:
+            await self._again(hold)
+        if hold.deadline <= self._clock.now():
+            await self._expire(hold)
 
     async def _again(self, hold: Hold) -> Awaited:
         try:
@@ -298,3 +286,20 @@ class Holds:
             started=started,
             event=event,
         )
+
+
+async def sweeping(holds: Callable[[], Holds]) -> None:
+    """Look at what is due, until cancelled. The first sweep replays what was due when the last gate ended.
+
+    Args:
+        holds: those that know the policies in force; asked for each hold, as for each request.
+    """
+    while True:
+        try:
+            for hold in await holds().due():
+                await holds().look_at(hold)
+        except SealgateError as lost:
+            _LOG.warning("holds cannot be looked at: %s", lost)
+        except Exception:  # noqa: BLE001
+            _LOG.exception("a sweep of the holds ended in an error that nobody foresaw")
+        await asyncio.sleep(HOLD_SWEEP_SECONDS)

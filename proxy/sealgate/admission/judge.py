@@ -5,6 +5,7 @@ lists it. What the store says is only ever where to look: which manifest lists w
 """
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
@@ -73,6 +74,14 @@ class Judgement:
     carrier_of: Digest | None = None
 
 
+@dataclass(slots=True)
+class _Passed:
+    """How often signatures came, and things were deleted: what was decided meanwhile may not have seen it."""
+
+    signed: int = 0
+    deleted: int = 0
+
+
 class Judge:
     """Judges artifacts under one set of policies.
 
@@ -104,21 +113,33 @@ class Judge:
         policies: PolicySet,
         admit_seconds: float = ADMIT_TTL_SECONDS,
     ) -> None:
-        self.policies = policies
         self.listings = Listings(store)
         self._upstream_of = upstream_of
         self._store = store
-        self._verifier = verifier
         self._manifests = manifests
         self._clock = clock
         self._admit_seconds = admit_seconds
-        self._discovery = discovery
         self._carriers = carriers
         self._flights: SingleFlight[Decision] = SingleFlight()
-        self._signed = self._deleted = 0
+        self._passed = _Passed()
+        self._enforce(policies, verifier, discovery)
+
+    def _enforce(self, policies: PolicySet, verifier: SignatureVerifier, discovery: Discovery) -> None:
+        self.policies = policies
+        self._verifier = verifier
+        self._discovery = discovery
         self._resolve: Callable[[str, Operation, str | None], Resolved] = lru_cache(RESOLUTIONS_IN_MEMORY)(
             policies.resolve
         )
+
+    def under(self, policies: PolicySet, verifier: SignatureVerifier) -> "Judge":
+        """A judge under other policies and trusted roots.
+
+        All else is one and the same: what is being computed, what is remembered, and what came or went meanwhile.
+        """
+        other = copy(self)
+        other._enforce(policies, verifier, self._discovery.by(verifier))  # noqa: SLF001 - its own class
+        return other
 
     async def for_pull(self, artifact: Artifact, access: Access) -> Judgement:
         """May it be served?"""
@@ -144,7 +165,7 @@ class Judge:
         Raises:
             StateUnavailable: what is kept cannot be dropped.
         """
-        self._signed += 1
+        self._passed.signed += 1
         await self._store.forget_denials(repository, digest)
 
     async def forget(self, repository: Repository) -> None:
@@ -153,7 +174,7 @@ class Judge:
         Raises:
             StateUnavailable: what is kept cannot be dropped.
         """
-        self._deleted += 1
+        self._passed.deleted += 1
         self._manifests.forget(repository)
         await self._store.forget_decisions(repository)
 
@@ -217,13 +238,13 @@ class Judge:
         if (known := await self._cached(key)) is not None:
             return Judgement(decision=known, cached=True)
 
-        signed, deleted = self._signed, self._deleted
+        signed, deleted = self._passed.signed, self._passed.deleted
 
         async def compute() -> Decision:
             decision = await self._decide(artifact, resolved, access)
             # Not kept: a refusal that has not seen the signature that came meanwhile, and anything that has seen what
             # was deleted meanwhile.
-            if deleted == self._deleted and (decision.admitted or signed == self._signed):
+            if deleted == self._passed.deleted and (decision.admitted or signed == self._passed.signed):
                 await self._save(key, decision)
             return decision
 

@@ -13,6 +13,7 @@ import typer
 
 from sealgate.adapters.clock import SystemClock
 from sealgate.adapters.decision_log import JsonLinesLog
+from sealgate.adapters.reading import Reading
 from sealgate.cli.exits import Exit, readable_errors
 from sealgate.cli.options import Json, with_port
 from sealgate.cli.tables import console, table
@@ -50,8 +51,9 @@ async def _running(port: int) -> AsyncIterator[tuple[World, Running]]:
                 trusted_roots={"default": TrustedRootSettings(file=made.policies / "trusted_root.json")},
             )
         )
-        policies = load_policies(settings.policies, {}).policy_set(settings.unmatched)
-        async with gate(settings, policies, JsonLinesLog(BytesIO())) as built:
+        reading = Reading()
+        policies = load_policies(settings.policies, {}, reading=reading).policy_set(settings.unmatched)
+        async with gate(settings, policies, JsonLinesLog(BytesIO()), reading=reading) as built:
             running = await serve(built.edge, settings.host, settings.port)
             try:
                 yield made, running

@@ -9,6 +9,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from sealgate.adapters import files
+from sealgate.adapters.reading import Reading
 from sealgate.cli.problems import refusal
 from sealgate.policy.model import PolicySet
 from sealgate.settings import Overrides, Settings, read_settings
@@ -51,14 +52,18 @@ def with_port(settings: Settings) -> Settings:
         return replace(settings, port=probe.getsockname()[1])
 
 
-def policies_from(settings: Settings) -> PolicySet:
+def policies_from(settings: Settings, reading: Reading | None = None) -> PolicySet:
     """The policies in force.
+
+    Args:
+        settings: which name their files.
+        reading: with what they are read, where changes are to be seen.
 
     Raises:
         ConfigurationInvalid: with every problem of every file, each shown at its place.
     """
-    ring = key_ring(dict(settings.keys))
-    loaded = load_policies(settings.policies, ring, settings.trusted_roots, settings.names, holding(settings))
+    ring = key_ring(dict(settings.keys), reading)
+    loaded = load_policies(settings.policies, ring, settings.trusted_roots, settings.names, holding(settings), reading)
     if loaded.errors:
         raise refusal(loaded.errors)
     return loaded.policy_set(settings.unmatched)

@@ -6,10 +6,12 @@ import logging
 import resource
 import signal
 import sys
+from functools import partial
 from typing import Annotated, Final
 
 import typer
 
+from sealgate.adapters.reading import Reading
 from sealgate.cli.exits import readable_errors
 from sealgate.cli.options import Policies, SettingsFile, TrustedRoot, Upstream, policies_from, settings_from, with_port
 from sealgate.errors import UpstreamRefused, UpstreamUnavailable
@@ -44,8 +46,8 @@ def serve(
 ) -> None:
     """Serve the gate in front of a registry.
 
-    Flags win over SEALGATE_… variables, and those over the settings file. It stops on SIGTERM or SIGINT, once requests
-    in flight are through.
+    Flags win over SEALGATE_… variables, and those over the settings file. Policies, keys and trusted roots are read
+    again when their files change, and on SIGHUP. It stops on SIGTERM or SIGINT, once requests in flight are through.
     """
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     flags = Overrides(
@@ -61,15 +63,17 @@ def serve(
     _raise_limit_of_open_files()
     with readable_errors():
         made = with_port(settings_from(settings, flags))
-        asyncio.run(_serve(made, policies_from(made)))
+        reading = Reading()
+        asyncio.run(_serve(made, policies_from(made, reading), reading))
 
 
-async def _serve(settings: Settings, policies: PolicySet) -> None:
+async def _serve(settings: Settings, policies: PolicySet, reading: Reading) -> None:
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     log = decision_log(settings)
-    async with gate(settings, policies, log) as made, listener_tls(settings) as tls:
+    async with gate(settings, policies, log, reading=reading) as made, listener_tls(settings) as tls:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, partial(made.reloader.ask, afresh=True))
         running = await listen_on(made.edge, settings.host, settings.port, tls=tls)
         _log.info(
             "listening on %s://%s:%d for %s, %d policies (set %s)",

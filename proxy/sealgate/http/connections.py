@@ -5,13 +5,12 @@ import contextlib
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 from aiohttp import web
 
 from sealgate.errors import ConfigurationInvalid
 from sealgate.http import answer
-from sealgate.http.edge import Edge
 from sealgate.http.problem import Problem
 from sealgate.http.render import unexpected
 from sealgate.limits import (
@@ -42,6 +41,13 @@ _OPTIONS: Final[dict[str, Any]] = {
 }
 
 
+class Handler(Protocol):
+    """Who answers: an `Edge`, or who chooses one for each request."""
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """See `Edge.handle`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
     """What clients may take of the gate before it has read a request of theirs.
@@ -67,7 +73,7 @@ class Listener(web.Server):
         bounds: what clients may take.
     """
 
-    def __init__(self, edge: Edge, bounds: Bounds) -> None:
+    def __init__(self, edge: Handler, bounds: Bounds) -> None:
         # A client that leaves ends its handler, and with it what the upstream is sending (attacks F23).
         super().__init__(self._handle, handler_cancellation=True)
         self._edge = edge

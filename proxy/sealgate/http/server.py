@@ -7,8 +7,7 @@ import ssl
 from dataclasses import replace
 
 from sealgate.errors import ConfigurationInvalid
-from sealgate.http.connections import Bounds, Listener
-from sealgate.http.edge import Edge
+from sealgate.http.connections import Bounds, Handler, Listener
 from sealgate.limits import CUT_SECONDS
 
 
@@ -36,7 +35,7 @@ class Running:
 
 
 async def serve(
-    edge: Edge, host: str, port: int, *, tls: ssl.SSLContext | None = None, bounds: Bounds | None = None
+    edge: Handler, host: str, port: int, *, tls: ssl.SSLContext | None = None, bounds: Bounds | None = None
 ) -> Running:
     """Start to listen.
 

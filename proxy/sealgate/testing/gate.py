@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from sealgate.adapters.decision_log import JsonLinesLog
+from sealgate.adapters.reading import Reading
+from sealgate.adapters.reload import Reloader, Standing
 from sealgate.http.server import serve
 from sealgate.policy.model import Unmatched
 from sealgate.ports import Rights
 from sealgate.settings import Overrides, read_settings
-from sealgate.wiring import gate, holding, listener_tls, load_policies
+from sealgate.wiring import gate, holding, key_ring, listener_tls, load_policies
+from sealgate.wiring_force import Configuration
 
 _STOP_SECONDS: Final = 0.5
 _TRUSTED_ROOT: Final = "trusted_root.json"
@@ -27,17 +30,29 @@ class RunningGate:
 
     Args:
         host: `127.0.0.1:port`, as it stands in references.
+        folder: its policies, and the files beside them. It takes what changes there.
         scheme: `https` where its settings have `tls`.
     """
 
     host: str
+    folder: Path
     scheme: str = "http"
+    _reloader: Reloader[Configuration] = field(repr=False)
     _log: BytesIO = field(repr=False)
 
     @property
     def url(self) -> str:
         """Its origin."""
         return f"{self.scheme}://{self.host}"
+
+    @property
+    def standing(self) -> Standing:
+        """Whether what it enforces is what the files say."""
+        return self._reloader.standing
+
+    def reload(self) -> None:
+        """Have everything read again soon, as SIGHUP has."""
+        self._reloader.ask(afresh=True)
 
     @property
     def decisions(self) -> list[dict[str, Any]]:
@@ -94,13 +109,26 @@ async def running_gate(
         }
         raw = json.dumps(document).encode()  # JSON is YAML
         settings = read_settings("sealgate.yaml", raw, flags=Overrides(), variables={}, folder=folder)
-        read = load_policies(settings.policies, {}, names=settings.names, holding=holding(settings))
+        reading = Reading()
+        ring = key_ring(dict(settings.keys), reading)
+        read = load_policies(
+            settings.policies, ring, settings.trusted_roots, settings.names, holding(settings), reading
+        )
         loaded = read.policy_set(settings.unmatched)
         log = BytesIO()
-        async with gate(settings, loaded, JsonLinesLog(log), rights) as built, listener_tls(settings) as tls:
+        async with (
+            gate(settings, loaded, JsonLinesLog(log), rights, reading) as built,
+            listener_tls(settings) as tls,
+        ):
             running = await serve(built.edge, settings.host, settings.port, tls=tls)
             try:
-                yield RunningGate(host=f"{running.host}:{running.port}", scheme="https" if tls else "http", _log=log)
+                yield RunningGate(
+                    host=f"{running.host}:{running.port}",
+                    folder=folder,
+                    scheme="https" if tls else "http",
+                    _reloader=built.reloader,
+                    _log=log,
+                )
             finally:
                 await running.stop(_STOP_SECONDS)
 

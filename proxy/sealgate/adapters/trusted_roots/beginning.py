@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 from typing import Final
 
+from sealgate.adapters.reading import Reading
 from sealgate.adapters.signatures.trusted_roots import TrustedRootFile
 from sealgate.adapters.trusted_roots import kept, public_good
 from sealgate.adapters.trusted_roots.current import RootState
@@ -13,13 +14,13 @@ from sealgate.errors import ConfigurationInvalid
 _log: Final = logging.getLogger(__name__)
 
 
-def from_file(path: Path) -> RootState:
-    """A trusted_root.json, which is as it is until somebody changes it and starts the gate again.
+def from_file(path: Path, reading: Reading) -> RootState:
+    """A trusted_root.json, which is as it is until somebody changes it.
 
     Raises:
         ConfigurationInvalid: it cannot be read, or is no trusted root.
     """
-    return RootState(root=TrustedRootFile.read(path))
+    return RootState(root=TrustedRootFile.parse(reading.read(path), str(path)))
 
 
 def from_repository(repository: TufRepository, name: str) -> RootState:

@@ -100,41 +100,74 @@ class TrustedRoots:
         roots = [root for name in names if (root := self.states[name].root) is not None]
         return tuple(log for root in roots for log in root.logs.values())
 
+    @property
+    def now(self) -> "RootsInUse":
+        """The roots in use now: a verifier that stays with them, whatever comes later."""
+        return self._current
+
     def put(self, name: str, state: RootState) -> None:
         """Use this state of a root from now on. What is being verified ends with what it began with.
 
         Raises:
             ConfigurationInvalid: the root cannot be used; what was in use stays.
         """
-        states = {**self.states, name: state}
-        same = _digest(state) == _digest(self.states[name])
-        self._current = _Current(states, self._current.verifier) if same else self._made(states)
+        self.use({name: state})
+
+    def use(self, changed: Mapping[str, RootState]) -> None:
+        """Use these states from now on, all of them at once. Raises as `put`."""
+        states = {**self.states, **changed}
+        if any(_digest(states[name]) != _digest(self.states[name]) for name in changed):
+            self._current = self._made(states)
+        elif states != self.states:
+            self._current = RootsInUse(states, self._current.verifier)
 
     def verify(
         self, candidate: Candidate, keys: Sequence[PublicKey], now: datetime
     ) -> VerifiedSignature | RejectedCandidate:
         """As the verifier does, as far as the roots still hold. Total, as that is."""
-        current = self._current
-        found = current.verifier.verify(candidate, keys, now)
-        if isinstance(found, VerifiedSignature):
-            return _resting_on(found, current.states, now)
-        out = sorted(name for name, state in current.states.items() if not state.holds(now))
-        if out and found.reason in _MAY_BE_THE_ROOT:
-            return replace(found, reason=_UNUSABLE, detail=f"{_told(out[0], current.states)}; {found.detail}")
-        return found
+        return self._current.verify(candidate, keys, now)
 
-    def _made(self, states: Mapping[str, RootState]) -> "_Current":
+    def _made(self, states: Mapping[str, RootState]) -> "RootsInUse":
         usable = {name: state.root for name, state in states.items() if state.root is not None}
-        return _Current(states, self._make(usable))
+        return RootsInUse(states, self._make(usable))
 
 
 _UNUSABLE: Final = Reason.TRUSTED_ROOT_UNUSABLE
 
 
 @dataclass(frozen=True, slots=True)
-class _Current:
+class RootsInUse:
+    """`ports.SignatureVerifier` on roots that never change.
+
+    Args:
+        states: they, by name.
+        verifier: what is made of them.
+    """
+
     states: Mapping[str, RootState]
     verifier: SignatureVerifier
+
+    @property
+    def version(self) -> str:
+        """That of the verifier."""
+        return self.verifier.version
+
+    @property
+    def trusted_roots_digest(self) -> str:
+        """That of the roots."""
+        return self.verifier.trusted_roots_digest
+
+    def verify(
+        self, candidate: Candidate, keys: Sequence[PublicKey], now: datetime
+    ) -> VerifiedSignature | RejectedCandidate:
+        """See `TrustedRoots.verify`."""
+        found = self.verifier.verify(candidate, keys, now)
+        if isinstance(found, VerifiedSignature):
+            return _resting_on(found, self.states, now)
+        out = sorted(name for name, state in self.states.items() if not state.holds(now))
+        if out and found.reason in _MAY_BE_THE_ROOT:
+            return replace(found, reason=_UNUSABLE, detail=f"{_told(out[0], self.states)}; {found.detail}")
+        return found
 
 
 def _resting_on(

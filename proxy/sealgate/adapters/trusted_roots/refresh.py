@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Set
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import Final, TypeVar
@@ -44,16 +44,28 @@ class Refresher:
         self._repositories = repositories
         self._clock = clock
         self._pause = pause
+        self._wanted = frozenset(repositories)
+        self._wants = asyncio.Event()
+
+    def want(self, names: Set[str]) -> None:
+        """Refresh these from now on, and no others: what nothing asks for is not fetched (attacks A29)."""
+        self._wanted = frozenset(names & self._repositories.keys())
+        self._wants.set()
 
     async def run(self) -> None:
-        """Refresh every root, again and again, until cancelled."""
+        """Refresh every root that is wanted, again and again, until cancelled."""
+        running: dict[str, asyncio.Task[None]] = {}
         async with asyncio.TaskGroup() as tasks:
-            for name in self._repositories:
-                tasks.create_task(self._keep_fresh(name))
+            while True:
+                self._wants.clear()
+                for name in self._wanted:
+                    if name not in running or running[name].done():
+                        running[name] = tasks.create_task(self._keep_fresh(name))
+                await self._wants.wait()
 
     async def fill(self) -> None:
         """Fetch the roots that were never fetched, once: for commands, which have nothing to go on doing meanwhile."""
-        for name in self._repositories:
+        for name in self._wanted:
             if self._roots.states[name].root is None:
                 await self.refresh(name)
 
@@ -73,7 +85,7 @@ class Refresher:
 
     async def _keep_fresh(self, name: str) -> None:
         retry = TRUSTED_ROOT_RETRY_SECONDS
-        while True:
+        while name in self._wanted:
             if await self.refresh(name):
                 wait, retry = TRUSTED_ROOT_REFRESH_SECONDS, TRUSTED_ROOT_RETRY_SECONDS
             else:
