@@ -92,11 +92,11 @@ class Reloader(Generic[_T]):
             self._moved.clear()
             # After the watch has begun, and not before: nothing falls between the two.
             asyncio.get_running_loop().call_soon(self.ask)
-            changes = awatch(
-                *(path for path, _, _ in self._places), watch_filter=None, recursive=False, stop_event=self._moved,
-                step=quiet, debounce=batch, rust_timeout=wait, yield_on_timeout=True,
-            )  # fmt: skip
             try:
+                changes = awatch(
+                    *(path for path, _, _ in self._places), watch_filter=None, recursive=False, stop_event=self._moved,
+                    step=quiet, debounce=batch, rust_timeout=wait, yield_on_timeout=True,
+                )  # fmt: skip
                 async with aclosing(changes):
                     async for _ in changes:
                         self.ask()
