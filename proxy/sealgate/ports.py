@@ -387,8 +387,8 @@ class Holds(Protocol):
     async def end(self, identifier: str) -> bool:
         """End a hold; False when it was ended already."""
 
-    async def mark_due(self, repository: Repository, digests: frozenset[Digest], most: int) -> tuple[Hold, ...]:
-        """Of the holds of these digests, at most so many that release themselves: to be judged again."""
+    async def mark_due(self, repository: Repository, digest: Digest, most: int) -> tuple[Hold, ...]:
+        """Of the holds of a digest, at most so many that release themselves: to be judged again."""
 
     async def ask(self, identifier: str, reason: str) -> bool:
         """To be judged again because somebody asks, even where it does not release itself; False when it is gone."""

@@ -298,3 +298,106 @@ async def test_b2_pushes_and_signatures_of_one_tag_at_once(holding):
 
         await asyncio.gather(*(push(image) for image in made), read(), read())
         assert len([one for one in events(world) if one == "held"]) == len(made)
+
+
+# Two at once. The registry answers slowly where the race is, so that the other comes in between.
+
+
+async def test_b8_a_push_that_comes_while_a_release_looks_at_the_tag(holding):
+    """The release has seen where the tag points, and moves it; the push of something else comes after it, and stays."""
+    async with holding() as world:
+        assert (await world.client.push("team/app", IMAGE, "1.0")).status == 201
+        world.add("team/app", OTHER, None)
+        world.registry.script("GET /v2/team/app/manifests/1.0", Answer(status=404, delay=0.5), times=1)
+        world.registry.requests.clear()
+        signing = asyncio.create_task(world.client.push_signature("team/app", world.signature(IMAGE.digest)))
+        await until(lambda: was_asked(world, "GET /v2/team/app/manifests/1.0"))
+        assert (await world.client.push("team/app", OTHER, "1.0")).status == 201
+        assert (await signing).status == 201
+        assert world.registry.tags("team/app")["1.0"] == OTHER.digest
+
+
+async def test_b8_a_release_that_is_judged_while_the_tag_is_pushed_again(holding):
+    """Another hold of the same tag, for the same content that the tag points to, is not the one that was judged."""
+    async with holding() as world:
+        world.add("team/app", OTHER, "1.0")
+        assert (await world.client.push("team/app", IMAGE, "1.0")).status == 201
+        signature = world.signature(IMAGE.digest)
+        # It is judged before it takes its turn; meanwhile the tag is pushed again.
+        looked = f"GET /v2/team/app/referrers/{IMAGE.digest}"
+        world.registry.script(looked, Answer(status=404, delay=0.5), times=1)
+        world.registry.requests.clear()
+        signing = asyncio.create_task(world.client.push_signature("team/app", signature))
+        await until(lambda: was_asked(world, looked))
+        assert (await world.client.push("team/app", THIRD, "1.0")).status == 201
+        assert (await signing).status == 201
+        assert world.registry.tags("team/app")["1.0"] == OTHER.digest
+        assert [hold["digest"] for hold in held(world)][-1] == str(THIRD.digest)
+
+
+def was_asked(world, what):
+    return any(f"{request.method} {request.path}" == what for request in world.registry.requests)
+
+
+def held(world):
+    return [line for line in world.gate.decisions if line["event"] == "held"]
+
+
+async def test_an_immutable_tag_does_not_move_by_a_release_either(holding):
+    """It was made immutable after the push was held; or somebody made the tag meanwhile."""
+    async with holding() as world:
+        world.add("team/app", OTHER, "v1")
+        assert (await world.client.push("team/app", IMAGE, "v1")).status == 201
+        world.registry.script("PUT /v2/team/app/manifests/v1", Answer(status=503), times=1)
+        await world.client.push_signature("team/app", world.signature(IMAGE.digest))
+    policy = HOLD.replace("on_unsigned_push: hold", "on_unsigned_push: hold\nimmutable_tags: ['v*']")
+    async with holding(policy) as world:
+        await until(lambda: events(world) == ["hold-ended"])
+        assert world.gate.decisions[-1]["reason"] == "tag-immutable"
+        assert world.registry.tags("team/app")["v1"] == OTHER.digest
+
+
+async def test_signatures_are_added_at_tags_that_never_move(registry, gate_world):
+    policy = HOLD.replace("on_unsigned_push: hold", "immutable_tags: ['**']")
+    async with gate_world(registry, {"p.yaml": policy}) as world:
+        world.add("team/app", IMAGE, signed=False)
+        for keys in ((world.other_key,), (world.other_key, world.key)):
+            reply = await world.client.push_signature("team/app", world.signature(IMAGE.digest, *keys))
+            assert reply.status == 201
+        assert (await world.client.pull("team/app", "1.0")).status == 200
+
+
+async def test_a_policy_that_only_warns_lets_its_tags_move(registry, gate_world):
+    policy = HOLD.replace("on_unsigned_push: hold", "mode: warn\nimmutable_tags: ['v*']")
+    async with gate_world(registry, {"p.yaml": policy}) as world:
+        for image in (IMAGE, OTHER):
+            assert (await world.client.push("team/app", image, "v1")).status == 201
+
+
+async def test_what_is_over_is_nothing_even_before_it_is_swept(holding, monkeypatch):
+    monkeypatch.setattr("sealgate.admission.holds.HOLD_SWEEP_SECONDS", 3600)
+    async with holding(more={"hold_ttl": 1}) as world:
+        assert (await world.client.push("team/app", IMAGE, "1.0")).status == 201
+        async with asyncio.timeout(15):
+            while (await world.client.pull("team/app", "1.0")).status != 404:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ("operations: [pull]", "is about pushes, and this policy does not cover them"),
+        ("exceptions: [{digest: x, reason: r}]", "exceptions"),
+    ],
+)
+async def test_hold_is_refused_where_it_means_nothing(holding, more, told):
+    with pytest.raises(ConfigurationInvalid, match=told):
+        async with holding(HOLD + more + "\n"):
+            pass
+
+
+async def test_hold_is_refused_beside_allow_unsigned(holding):
+    policy = "name: p\nrepositories: ['team/**']\nallow_unsigned: true\non_unsigned_push: hold\n"
+    with pytest.raises(ConfigurationInvalid, match="on_unsigned_push has no meaning beside allow_unsigned"):
+        async with holding(policy):
+            pass

@@ -21,11 +21,10 @@ from sealgate.admission.carriers import carrier_subject
 from sealgate.admission.judge import Artifact, Judge, Judgement
 from sealgate.admission.manifests import Manifests
 from sealgate.admission.recorder import Recorder
-from sealgate.errors import ContentMismatch, ManifestMalformed, SealgateError, TooLarge, UpstreamError, UpstreamRefused
+from sealgate.errors import SealgateError, UpstreamRefused
 from sealgate.evidence.reason import Reason
 from sealgate.limits import HOLD_SECONDS, HOLD_SWEEP_SECONDS, HOLDS_PER_DIGEST, HOLDS_PER_SWEEP
 from sealgate.oci.digest import Digest
-from sealgate.oci.manifest import Index
 from sealgate.oci.media_types import MANIFESTS
 from sealgate.oci.reference import Repository, Tag, named
 from sealgate.policy.decide import refuse
@@ -157,13 +156,12 @@ class Holds:
 
         Args:
             repository: where it is pushed.
-            subject: what it is about; where that is an index, what it lists is meant too.
+            subject: what it is about.
 
         Raises:
             StateUnavailable: that cannot be remembered.
         """
-        digests = frozenset({subject, *await self._listed(repository, subject)})
-        return await self._store.mark_due(repository, digests, HOLDS_PER_DIGEST)
+        return await self._store.mark_due(repository, subject, HOLDS_PER_DIGEST)
 
     async def came(self, holds: Iterable[Hold]) -> tuple[Awaited, ...]:
         """Judge again what `coming` gave, now that the signature is stored. Raises nothing: what fails stays due."""
@@ -257,14 +255,6 @@ class Holds:
             if refused.status != _NOT_FOUND:
                 raise
             return None
-
-    async def _listed(self, repository: Repository, subject: Digest) -> frozenset[Digest]:
-        """What an index lists; nothing where it is none, or cannot be read now."""
-        try:
-            manifest = await self._manifests.by_digest(repository, subject, _GATE)
-        except (UpstreamError, ContentMismatch, ManifestMalformed, TooLarge):
-            return frozenset()
-        return frozenset(entry.digest for entry in manifest.manifests) if isinstance(manifest, Index) else frozenset()
 
     async def _expire(self, hold: Hold) -> None:
         text = f"nobody signed it in time: {hold.text}"

@@ -6,7 +6,7 @@ from datetime import datetime
 from sealgate.evidence.reason import Reason
 from sealgate.oci.digest import Digest
 from sealgate.oci.reference import Repository, Tag
-from sealgate.policy.decision import Decision, Outcome
+from sealgate.policy.decision import Decision
 from sealgate.policy.model import OnUnsignedPush, Resolved
 
 
@@ -52,8 +52,8 @@ def releases(resolved: Resolved, decision: Decision) -> bool:
 
     Args:
         resolved: the policies that cover the push.
-        decision: what they came to.
+        decision: what they came to: a denial that a signature would mend.
     """
     failing = {result.policy for result in decision.results if result.enforced and result.finding is not None}
     holding = {policy.name for policy in resolved.policies if policy.on_unsigned_push is OnUnsignedPush.HOLD}
-    return decision.outcome is Outcome.DENY and decision.curable and bool(failing) and failing <= holding
+    return bool(failing) and failing <= holding

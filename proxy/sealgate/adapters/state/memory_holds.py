@@ -53,12 +53,12 @@ class MemoryHolds(Turns):
             del self._tags[ended.repository, ended.tag]
         return ended is not None
 
-    async def mark_due(self, repository: Repository, digests: frozenset[Digest], most: int) -> tuple[Hold, ...]:
+    async def mark_due(self, repository: Repository, digest: Digest, most: int) -> tuple[Hold, ...]:
         """See `ports.Holds`."""
         found = [
             hold
             for hold in self._holds.values()
-            if hold.repository == repository and hold.digest in digests and hold.releases
+            if hold.repository == repository and hold.digest == digest and hold.releases
         ][:most]
         for hold in found:
             self._holds[hold.identifier] = replace(hold, due=True)

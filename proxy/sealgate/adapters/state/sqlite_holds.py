@@ -68,11 +68,11 @@ class SqliteHolds(Turns):
         statement = delete(tables.holds).where(_HOLDS.identifier == identifier)
         return await self._database.write(lambda connection: connection.execute(statement).rowcount == 1)
 
-    async def mark_due(self, repository: Repository, digests: frozenset[Digest], most: int) -> tuple[Hold, ...]:
+    async def mark_due(self, repository: Repository, digest: Digest, most: int) -> tuple[Hold, ...]:
         """See `ports.Holds`."""
         meant = and_(
             _HOLDS.repository == repository.name,
-            _HOLDS.digest.in_([str(digest) for digest in digests]),
+            _HOLDS.digest == str(digest),
             _HOLDS.releases == 1,
         )
         # The usual case, nobody waits, is a question and no write.

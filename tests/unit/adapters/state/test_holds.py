@@ -73,7 +73,7 @@ async def test_those_of_a_digest_that_release_themselves_become_due(holds: Holds
     await holds.save(replace(HOLD, identifier="01B", tag=Tag("2.0"), releases=False))
     await holds.save(replace(HOLD, identifier="01C", tag=Tag("3.0"), digest=SECOND))
     await holds.save(replace(HOLD, identifier="01D", repository=OTHER))
-    marked = await holds.mark_due(APP, frozenset({FIRST}), 9)
+    marked = await holds.mark_due(APP, FIRST, 9)
     assert [hold.identifier for hold in marked] == ["01A"]
     assert [hold.identifier for hold in await holds.due(NOW, 9)] == ["01A"]
     await holds.settle("01A", Reason.THRESHOLD_NOT_MET, "one more")
@@ -81,7 +81,8 @@ async def test_those_of_a_digest_that_release_themselves_become_due(holds: Holds
     assert settled is not None
     assert (settled.due, settled.reason, settled.text) == (False, Reason.THRESHOLD_NOT_MET, "one more")
     assert await holds.due(NOW, 9) == ()
-    assert len(await holds.mark_due(APP, frozenset({FIRST, SECOND}), 1)) == 1
+    await holds.save(replace(HOLD, identifier="01E", tag=Tag("4.0")))
+    assert len(await holds.mark_due(APP, FIRST, 1)) == 1
 
 
 async def test_whoever_asks_makes_any_hold_due(holds: Holds) -> None:
