@@ -28,7 +28,7 @@ demo: setup ## a registry, a private Sigstore, images and the gate to try (ARGS=
 	$(BIN)/sealgate demo $(ARGS)
 
 test: setup ## unit, component and hostile tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto $(ARGS)
 
 check: setup ## format, lint, types, and which package may import which
 	$(BIN)/ruff format --check .

@@ -23,6 +23,7 @@ POLICY_DEPTH: Final = 32  # design section 3
 POLICY_VALUES: Final = 20_000  # ours: keys, items and texts of one file; they take a few hundred bytes each
 PROBLEMS: Final = 100  # ours: errors told of one file
 PROBLEM_CHARACTERS: Final = 500  # ours: of one error's text
+SHOWN_CHARACTERS: Final = 100  # ours: of a line in which something is wrong
 SUGGESTED_CHARACTERS: Final = 64  # ours: of a word that a "did you mean" is looked for
 GLOB_CHARACTERS: Final = 1000  # ours: one in a policy
 MATCHED_CHARACTERS: Final = 4096  # ours: of a text that a glob or regular expression is tried on; none matches more
@@ -32,6 +33,8 @@ REGEXP_MEMORY_BYTES: Final = 256 * 1024  # ours: RE2's compiled form of it; boun
 REGEXPS_IN_MEMORY: Final = 1024  # ours: compiled, with captures filled in
 GLOBS_IN_MEMORY: Final = 4096  # ours: the same of globs
 POLICY_FILES: Final = 1000  # ours
+DECISION_LINE_BYTES: Final = 4 * 1024 * 1024  # ours: one line of a decision log; a hundred signatures take under 1 MiB
+IMPORT_DOCUMENTS: Final = 200  # ours: in one file of another gate's policies
 POLICY_WATCH_SECONDS: Final = 1.0  # ours: between two looks of `check --watch` at files; people wait for it
 RECHECK_SECONDS: Final = 30.0  # ours: after which `check --watch` asks the registry again, unless told otherwise
 
@@ -62,8 +65,9 @@ HOLDS_PER_SWEEP: Final = 100  # ours: those that are due are judged one after th
 HOLDS_PER_DIGEST: Final = 100  # ours: tags of one image that a signature is looked at for; the sweeps do the rest
 PUBLIC_KEYS_IN_MEMORY: Final = 1024  # ours: those that were loaded last, about 1 KiB each
 AUTHORITIES_IN_MEMORY: Final = 64  # ours: of the trusted roots, what is worked out once for each
+ATTESTATION_BYTES: Final = SIGNATURE_BLOB_BYTES  # ours: an SBOM takes up to some MiB; read only where a rule asks
 BUNDLE_BYTES: Final = 256 * 1024  # ours: a signature's bundle takes 5 to 20 KiB
-SIGNED_PAYLOAD_BYTES: Final = 128 * 1024  # ours: a signature's payload takes under 1 KiB, its annotations apart
+SIGNED_PAYLOAD_BYTES: Final = BUNDLE_BYTES // 2  # ours: a signature's payload takes under 1 KiB, its annotations apart
 LOG_ENTRY_BYTES: Final = 64 * 1024  # ours: cosign's annotation takes 1 to 5 KiB
 CERTIFICATE_BYTES: Final = 32 * 1024  # ours: Fulcio's take 1 to 3 KiB
 CHECKPOINT_CHARACTERS: Final = 16 * 1024  # ours: Rekor's take 200, each witness adds 200
@@ -82,6 +86,27 @@ RSA_LEAST_BITS: Final = 2048  # attacks A32; NIST SP 800-131A
 RSA_MOST_BITS: Final = 8192  # ours: what is larger takes too long to verify
 RSA_LEAST_EXPONENT: Final = 65537  # FIPS 186-5 section 5.1, as the next; what is smaller has been forged
 RSA_EXPONENT_BITS: Final = 256
+
+# Conditions and schemas over predicates.
+CONDITION_CHARACTERS: Final = 2000  # ours: one CEL expression; measured: ten times as much still compiles in 10 ms
+CONDITION_DEPTH: Final = 16  # ours: brackets in brackets of one
+CONDITION_LOOPS: Final = 3  # ours: macros in macros (`all`, `exists`, ...); each multiplies the work
+SCHEMA_CHARACTERS: Final = 256 * 1024  # ours: a JSON Schema of a policy; CycloneDX's own takes 200 KiB
+CONDITION_WORKERS: Final = 2  # ours: processes; one is enough, the other is for when a condition holds one up
+CONDITION_SECONDS: Final = 5.0  # ours: one attestation's schema and conditions; measured: 0.8 s for an SBOM of 4 MiB
+CONDITION_ANSWER_SECONDS: Final = 30.0  # ours: the same, with waiting for a worker; DISCOVERY_SECONDS is as long
+CONDITION_START_SECONDS: Final = 30.0  # ours: for a worker to be ready; measured: 0.3 s on an idle machine
+CONDITION_MEMORY_BYTES: Final = 512 * 1024 * 1024  # ours: address space of a worker; measured: 200 MiB for such an SBOM
+CONDITION_REQUEST_BYTES: Final = 32 * 1024 * 1024  # ours: a statement of SIGNATURE_BLOB_BYTES, escaped, with a schema
+CONDITION_ANSWER_BYTES: Final = 16 * 1024  # ours: what a worker may answer
+CONDITION_SUSPECT_SECONDS: Final = 60.0  # ours: how long a test that took too long shares one worker with its like
+CONDITION_SUSPECTS: Final = 256  # ours: how many such tests are remembered
+CONDITION_NOW_SECONDS: Final = 60.0  # ours: how long the answer to a condition that mentions `now` is used
+CONDITION_PROGRAMS: Final = 256  # ours: compiled conditions, and as many schemas, that a worker remembers
+CONDITION_TEXT_CHARACTERS: Final = 800  # ours: what is told of the conditions that do not hold
+CONDITION_VALUES: Final = 6  # ours: values told of one condition
+CONDITION_ENTRIES: Final = 100  # ours: of a list, among which the one that a condition fails for is looked for
+CONDITION_VALUE_CHARACTERS: Final = 120  # ours: of each
 
 # Trusted roots.
 TRUSTED_ROOT_REFRESH_SECONDS: Final = 6 * 3600.0  # ours: a key that a Sigstore retires is out of use within a day

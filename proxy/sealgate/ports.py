@@ -7,12 +7,14 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from sealgate.evidence.keys import PublicKey
+from sealgate.evidence.predicate import PredicateTest, PredicateVerdict
 from sealgate.evidence.reason import Reason
 from sealgate.evidence.signature import Candidate, LoggedEntry, RejectedCandidate, VerifiedSignature
 from sealgate.oci.digest import Digest
 from sealgate.oci.manifest import Descriptor
 from sealgate.oci.naming import DEFAULT
 from sealgate.oci.reference import Reference, Repository, Tag
+from sealgate.oci.strict_json import Json
 from sealgate.policy.access import Right
 from sealgate.policy.decision import Decision
 from sealgate.policy.hold import Hold
@@ -486,6 +488,33 @@ class SignatureVerifier(Protocol):
 
         Every key is tried; a certificate is verified against the trusted roots. What comes back names the signer and
         what is proven about the log entry and the time; whether that satisfies anybody is not its business.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredicateInput:
+    """What a predicate is judged by: the variables of conditions. `predicate` is `statement["predicate"]`.
+
+    Args:
+        statement: the in-toto statement, as `oci.strict_json` reads it.
+        signer: who signed it.
+        artifact: what it is about.
+        now: the present.
+    """
+
+    statement: Mapping[str, Json] = field(repr=False)
+    signer: Mapping[str, Json]
+    artifact: Mapping[str, Json]
+    now: datetime
+
+
+class PredicateJudge(Protocol):
+    """Asks of an attestation's predicate what a rule asks."""
+
+    async def judge(self, test: PredicateTest, given: PredicateInput) -> PredicateVerdict:
+        """Whether the predicate fits the schema and every condition is true; the same input has the same verdict.
+
+        Raises nothing: an answer that does not come in time is the reason `verification-timeout`.
         """
 
 

@@ -12,6 +12,8 @@ from tempfile import TemporaryDirectory
 
 from sealgate.adapters import files
 from sealgate.adapters.clock import SystemClock
+from sealgate.adapters.conditions.compiling import compile_condition
+from sealgate.adapters.conditions.pool import ConditionPool
 from sealgate.adapters.decision_log import JsonLinesLog
 from sealgate.adapters.keys import read_public_key
 from sealgate.adapters.listener_tls import ListenerFiles, ListenerTls
@@ -132,6 +134,7 @@ def load_policies(
         trusted_roots=frozenset(trusted_roots),
         names=names,
         holds=holding,
+        compile_condition=compile_condition,
     )
     return load(reading.policy_files(paths), sources)
 
@@ -200,7 +203,9 @@ async def core(settings: Settings, policies: PolicySet, reading: Reading | None 
         manifests = Manifests(upstream)
         logs = RekorLogs(verifier.logs)
         stack.push_async_callback(logs.close)
-        discovery = Discovery(upstream, manifests, verifier, logs, clock, names.upstream_of)
+        predicates = ConditionPool()
+        stack.push_async_callback(predicates.aclose)
+        discovery = Discovery(upstream, manifests, verifier, logs, predicates, clock, names.upstream_of)
         judge = Judge(
             upstream_of=names.upstream_of,
             store=store,

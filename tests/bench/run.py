@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "clients"))  # the 
 
 import blobs
 import cold
+import conditions
 import machine
 import manifests
 import memory
@@ -65,6 +66,7 @@ def _measured(folder: Path, progress: Console) -> Iterator[Row]:
             yield from manifests.measure(world, gate, registry, nginx)
             yield from cold.measure(world, home("cosign"), gate, registry)
             yield from verify.measure(world, home("verify"), gate, registry)
+            yield from conditions.measure()
             yield from blobs.measure(world, gate, registry, nginx, stock)
         fresh_nginx = running.enter_context(servers.nginx(home("fresh-nginx"), registry, tuned=True))
         fresh = running.enter_context(servers.gate(home("fresh-gate"), registry, world.policies, world.trusted_root))

@@ -57,6 +57,11 @@ class NoVerifier:
     trusted_roots_digest = ""
 
 
+class NoPredicates:
+    async def judge(self, test, given):
+        raise AssertionError("no policy here asks for an attestation")
+
+
 class NoLogs:
     async def proves(self, entry):
         raise AssertionError("no log is asked here")
@@ -167,7 +172,7 @@ async def gate(registry: MemoryRegistry) -> AsyncIterator[Gate]:
             store=store,
             verifier=NoVerifier(),
             manifests=manifests,
-            discovery=Discovery(upstream, manifests, NoVerifier(), NoLogs(), clock),
+            discovery=Discovery(upstream, manifests, NoVerifier(), NoLogs(), NoPredicates(), clock),
             carriers=Carriers(upstream, manifests),
             clock=clock,
             policies=POLICIES,

@@ -9,6 +9,7 @@ from typing import BinaryIO, Final, Self
 from sealgate.errors import ConfigurationInvalid
 from sealgate.oci.digest import NO_CONTENT
 from sealgate.oci.strict_json import Json
+from sealgate.policy import grounds_json
 from sealgate.policy.decision import Decision, Excepted, Finding, RuleResult
 from sealgate.ports import DecisionRecord
 
@@ -97,6 +98,7 @@ def line_of(record: DecisionRecord) -> dict[str, Json]:
         "covered_by": str(decision.covered_by) if decision.covered_by else None,
         "exceptions": [_excepted(excepted) for excepted in decision.exceptions],
         "event": record.event or None,
+        "grounds": None if decision.grounds is None else grounds_json.to_json(decision.grounds),
         "inspected": record.inspected,
         "cached": record.cached,
         "took_ms": record.took_ms,

@@ -11,6 +11,7 @@ from copy import copy
 from typing import Final, TypeVar
 
 from sealgate.admission.manifests import Manifests
+from sealgate.admission.predicates import asked
 from sealgate.errors import (
     ContentMismatch,
     LogUnavailable,
@@ -21,8 +22,10 @@ from sealgate.errors import (
     UpstreamUnavailable,
 )
 from sealgate.evidence.keys import PublicKey
+from sealgate.evidence.predicate import PredicateTest, PredicateVerdict
 from sealgate.evidence.reason import UNDETERMINED, Reason
 from sealgate.evidence.signature import (
+    Attestation,
     Bundle,
     Candidate,
     Evidence,
@@ -30,6 +33,7 @@ from sealgate.evidence.signature import (
     Shortfall,
     SimpleSigning,
     Source,
+    VerifiedAttestation,
     VerifiedSignature,
 )
 from sealgate.limits import (
@@ -42,12 +46,12 @@ from sealgate.limits import (
 )
 from sealgate.oci.digest import Digest
 from sealgate.oci.manifest import Descriptor, ImageManifest, Index, Manifest
-from sealgate.oci.media_types import BUNDLES, COSIGN_SIGNATURE_ARTIFACT, EMPTY, MANIFESTS, SIMPLE_SIGNING
+from sealgate.oci.media_types import BUNDLES, COSIGN_SIGNATURE_ARTIFACT, DSSE_ENVELOPE, EMPTY, MANIFESTS, SIMPLE_SIGNING
 from sealgate.oci.reference import Repository, Tag
-from sealgate.oci.referrers import fallback_tag, signature_tag
+from sealgate.oci.referrers import attestation_tag, fallback_tag, signature_tag
 from sealgate.policy.model import Rule
 from sealgate.policy.rules import wants_proof
-from sealgate.ports import Access, Clock, LogProofs, SignatureVerifier, Upstream
+from sealgate.ports import Access, Clock, LogProofs, PredicateJudge, SignatureVerifier, Upstream
 
 _T = TypeVar("_T")
 
@@ -66,6 +70,7 @@ class Discovery:
         manifests: how carriers are read.
         verifier: judges them.
         logs: proves their log entries, where a policy wants that.
+        predicates: asks of attestations what the rules ask.
         clock: the time.
         upstream_of: the name of the registry that a repository is at.
     """
@@ -76,6 +81,7 @@ class Discovery:
         manifests: Manifests,
         verifier: SignatureVerifier,
         logs: LogProofs,
+        predicates: PredicateJudge,
         clock: Clock,
         upstream_of: Callable[[Repository], str] = lambda _: "",
     ) -> None:
@@ -84,6 +90,7 @@ class Discovery:
         self._upstream_of = upstream_of
         self._verifier = verifier
         self._logs = logs
+        self._predicates = predicates
         self._clock = clock
         self._queues: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(DISCOVERIES))
         self._threads = asyncio.Semaphore(VERIFICATION_THREADS)
@@ -101,30 +108,46 @@ class Discovery:
         keys: Sequence[PublicKey],
         access: Access,
         rules: Sequence[Rule] = (),
+        elsewhere: Sequence[Repository] = (),
     ) -> Evidence:
-        """All that is known of the signatures on `digest`. Raises nothing: what goes wrong is a shortfall.
+        """All that is known of the signatures on `digest`, and of the attestations about it.
+
+        Raises nothing: what goes wrong is a shortfall.
 
         Args:
             repository: where it is.
             digest: what the signatures are on.
             keys: those that may have signed.
             access: with whose right the registry is asked.
-            rules: the rules it is for. A log is asked only where one of them wants its proof (attacks A16, A29).
+            rules: the rules it is for. A log is asked only where one of them wants its proof (attacks A16, A29), and
+                attestations are read only where one of them asks for any.
+            elsewhere: other repositories of the same registry in which signatures on it may be.
         """
         found = _Findings(digest)
         try:
             async with asyncio.timeout(DISCOVERY_SECONDS), self._queues[self._upstream_of(repository)]:
-                search = _Search(self._upstream, self._manifests, repository, digest, access, found)
-                candidates = await search.candidates()
+                attested = any(rule.predicate_type for rule in rules)
+                searches = [
+                    _Search(self._upstream, self._manifests, place, digest, access, found, attested)
+                    for place in (repository, *elsewhere)
+                ]
+                candidates = await asyncio.gather(*(search.candidates() for search in searches))
+                # The same carrier may be in several places; it is one candidate.
+                each = {candidate.source: candidate for several in candidates for candidate in several}
                 async with asyncio.TaskGroup() as verifying:
-                    for candidate in candidates:
-                        verifying.create_task(self._verify(candidate, keys, rules, found))
+                    for candidate in each.values():
+                        verifying.create_task(self._verify(candidate, repository, keys, rules, found))
         except TimeoutError:
             found.lack(Reason.VERIFICATION_TIMEOUT, f"its signatures could not be read in {DISCOVERY_SECONDS:.0f} s")
         return found.evidence()
 
     async def _verify(
-        self, candidate: Candidate, keys: Sequence[PublicKey], rules: Sequence[Rule], found: "_Findings"
+        self,
+        candidate: Candidate,
+        repository: Repository,
+        keys: Sequence[PublicKey],
+        rules: Sequence[Rule],
+        found: "_Findings",
     ) -> None:
         now = self._clock.now()
         async with self._threads:
@@ -135,14 +158,28 @@ class Discovery:
             else:
                 found.rejected.append(verdict)
             return
-        found.signatures.append(verdict)
-        if verdict.entry is None or not wants_proof(rules, verdict, now):
-            return
-        try:
-            if await self._logs.proves(verdict.entry):
-                found.signatures[found.signatures.index(verdict)] = verdict.proven()
-        except LogUnavailable as lost:
-            found.lack(Reason.LOG_UNAVAILABLE, str(lost))
+        known = found.verified(verdict)
+        if verdict.entry is not None and wants_proof(rules, verdict, now):
+            try:
+                if await self._logs.proves(verdict.entry):
+                    verdict = found.proven(known)
+            except LogUnavailable as lost:
+                found.lack(Reason.LOG_UNAVAILABLE, str(lost))
+        if verdict.stated is not None:
+            await self._ask(known, verdict, repository, candidate.subject, rules, found)
+
+    async def _ask(
+        self,
+        known: Source,
+        fact: VerifiedSignature,
+        repository: Repository,
+        digest: Digest,
+        rules: Sequence[Rule],
+        found: "_Findings",
+    ) -> None:
+        """What the rules ask of an attestation's predicate."""
+        async for test, verdict in asked(self._predicates, rules, fact, repository, digest, self._clock.now()):
+            found.answered(known, test, verdict)
 
 
 class _Findings:
@@ -150,18 +187,37 @@ class _Findings:
 
     def __init__(self, subject: Digest) -> None:
         self._subject = subject
-        self.signatures: list[VerifiedSignature] = []
+        self._verified: dict[Source, VerifiedSignature] = {}
+        self._verdicts: defaultdict[Source, dict[PredicateTest, PredicateVerdict]] = defaultdict(dict)
         self.rejected: list[RejectedCandidate] = []
         self._shortfalls: set[tuple[str, Reason]] = set()
 
     def lack(self, reason: Reason, detail: str) -> None:
         self._shortfalls.add((detail, reason))
 
+    def verified(self, fact: VerifiedSignature) -> Source:
+        self._verified[fact.source] = fact
+        return fact.source
+
+    def proven(self, source: Source) -> VerifiedSignature:
+        """The same fact, now that the log has proven its entry."""
+        self._verified[source] = self._verified[source].proven()
+        return self._verified[source]
+
+    def answered(self, source: Source, test: PredicateTest, verdict: PredicateVerdict) -> None:
+        self._verdicts[source][test] = verdict
+
     def evidence(self) -> Evidence:
         """The same value whatever order the registry answered in."""
+        facts = [fact for _, fact in sorted(self._verified.items())]
         return Evidence(
             subject=self._subject,
-            signatures=tuple(sorted(self.signatures, key=lambda one: one.source)),
+            signatures=tuple(fact for fact in facts if fact.stated is None),
+            attestations=tuple(
+                VerifiedAttestation(fact=fact, verdicts=self._verdicts[fact.source])
+                for fact in facts
+                if fact.stated is not None
+            ),
             rejected=tuple(sorted(self.rejected, key=lambda one: (one.source, one.reason))),
             shortfalls=tuple(Shortfall(reason=reason, detail=detail) for detail, reason in sorted(self._shortfalls)),
         )
@@ -178,7 +234,9 @@ class _Search:
         digest: Digest,
         access: Access,
         found: _Findings,
+        attested: bool,
     ) -> None:
+        self._attested = attested
         self._upstream = upstream
         self._manifests = manifests
         self._repository = repository
@@ -197,9 +255,10 @@ class _Search:
         return [candidate for candidate in read if candidate is not None]
 
     async def _tagged(self) -> list[tuple[Source, Descriptor]]:
-        """Layers of the manifest at cosign's `.sig` tag."""
-        carrier = await self._at_tag(signature_tag(self._digest))
-        return [] if carrier is None else list(self._layers(*carrier))
+        """Layers of the manifests at cosign's `.sig` tag and, where attestations are asked for, its `.att` tag."""
+        tags = [signature_tag(self._digest)] + ([attestation_tag(self._digest)] if self._attested else [])
+        carriers = await asyncio.gather(*(self._at_tag(tag) for tag in tags))
+        return [pair for carrier in carriers if carrier is not None for pair in self._layers(*carrier)]
 
     async def _referrers(self) -> list[Descriptor]:
         """What the API and the fallback tag list, together: a registry may have learnt the API after some pushes."""
@@ -223,12 +282,12 @@ class _Search:
             return []  # listed here, but about something else (attacks A19): no evidence, and no finding either
         return list(self._layers(entry.digest, manifest))
 
-    @staticmethod
-    def _layers(carrier: Digest, manifest: Manifest) -> Iterable[tuple[Source, Descriptor]]:
+    def _layers(self, carrier: Digest, manifest: Manifest) -> Iterable[tuple[Source, Descriptor]]:
         """The blobs that may be signatures. Media types choose a parser, nothing else (attacks A14)."""
+        read = {SIMPLE_SIGNING, *BUNDLES} | ({DSSE_ENVELOPE} if self._attested else set())
         if isinstance(manifest, ImageManifest):
             for position, layer in enumerate(manifest.layers):
-                if layer.media_type == SIMPLE_SIGNING or layer.media_type in BUNDLES:
+                if layer.media_type in read:
                     yield Source(carrier, position), layer
 
     async def _read(self, source: Source, blob: Descriptor) -> Candidate | None:
@@ -242,7 +301,9 @@ class _Search:
             return None
         if blob.media_type == SIMPLE_SIGNING:
             return SimpleSigning(source=source, subject=self._digest, payload=raw, annotations=blob.annotations)
-        return Bundle(source=source, subject=self._digest, raw=raw)
+        if blob.media_type == DSSE_ENVELOPE:
+            return Attestation(source=source, subject=self._digest, envelope=raw, annotations=blob.annotations)
+        return Bundle(source=source, subject=self._digest, raw=raw, attested=self._attested)
 
     async def _at_tag(self, tag: Tag) -> tuple[Digest, Manifest] | None:
         fetched = await self._told(lambda: self._upstream.manifest(self._repository, tag, MANIFESTS, self._access))

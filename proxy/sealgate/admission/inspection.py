@@ -10,7 +10,6 @@ from sealgate.admission.manifests import Manifests
 from sealgate.errors import Malformed, PayloadMalformed, SealgateError, UpstreamRefused
 from sealgate.evidence.keys import PublicKey
 from sealgate.evidence.payload import parse_envelope, parse_statement
-from sealgate.evidence.reason import Reason
 from sealgate.evidence.signature import (
     Attestation,
     Bundle,
@@ -139,7 +138,9 @@ class Inspector:
         fetched = await self.upstream.manifest(repository, reference, MANIFESTS, access)
         manifest = self.manifests.learn(repository, fetched)
         rules = tuple(rule for policy in resolved.policies for rule in policy.rules)
-        gathered = await self.discovery.gather(repository, fetched.digest, keys, access, rules)
+        gathered = await self.discovery.gather(
+            repository, fetched.digest, keys, access, rules, resolved.signature_repositories
+        )
         look = _Look(self, repository, fetched.digest, keys, access)
         referrers = await look.referrers()
         evidence, attestations = await look.attestations(gathered)
@@ -185,10 +186,15 @@ class _Look:
 
     async def attestations(self, gathered: Evidence) -> tuple[Evidence, tuple[Attested, ...]]:
         """What was found, without those of the bundles that are attestations; and all attestations, judged as such."""
-        others = [bad for bad in gathered.rejected if bad.reason is not Reason.PREDICATE_TYPE_MISMATCH]
-        bundles = [bad for bad in gathered.rejected if bad.reason is Reason.PREDICATE_TYPE_MISMATCH]
-        found = [made for bad in bundles if (made := await self._bundle(bad.source)) is not None]
-        found += [made async for made in self._beside()]
+        others = [bad for bad in gathered.rejected if not bad.attested]
+        found = [
+            Attested(predicate_type=one.fact.stated.predicate_type if one.fact.stated else "", verdict=one.fact)
+            for one in gathered.attestations
+        ]
+        bundles = [bad for bad in gathered.rejected if bad.attested]
+        found += [made for bad in bundles if (made := await self._bundle(bad.source)) is not None]
+        seen = {one.verdict.source for one in found}
+        found += [made async for made in self._beside() if made.verdict.source not in seen]
         evidence = Evidence(
             subject=gathered.subject,
             signatures=gathered.signatures,

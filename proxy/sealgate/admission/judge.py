@@ -35,7 +35,7 @@ from sealgate.oci.manifest import NO_PLATFORM, Index, Manifest
 from sealgate.oci.reference import Repository
 from sealgate.policy.cover import cover
 from sealgate.policy.decide import decide, refuse
-from sealgate.policy.decision import Decision, Finding, Outcome, Subject
+from sealgate.policy.decision import Decision, Finding, Grounds, Outcome, Subject
 from sealgate.policy.model import Operation, PolicySet, Resolved
 from sealgate.policy.rules import applies
 from sealgate.ports import Access, Clock, DecisionKey, SignatureVerifier, Store
@@ -202,8 +202,10 @@ class Judge:
             if index.admitted:
                 covered = cover(decision, judged, resolved, self._clock.now(), frozenset(bare))
                 if covered.admitted:
-                    return replace(judgement, decision=covered)
-        decision = cover(decision, judged, resolved, self._clock.now(), frozenset(bare))
+                    return replace(judgement, decision=_listed(covered, decision, judged, bare))
+        decision = _listed(
+            cover(decision, judged, resolved, self._clock.now(), frozenset(bare)), decision, judged, bare
+        )
         if artifact.by_digest and not judged:
             decision = _perhaps_a_child(decision)
         return replace(judgement, decision=decision)
@@ -255,11 +257,16 @@ class Judge:
         subject = Subject(digest=artifact.digest, kinds=kinds_of(artifact.manifest))
         rules = [rule for policy in resolved.policies for rule in policy.rules if applies(rule, subject)]
         evidence = (
-            await self._discovery.gather(artifact.repository, artifact.digest, resolved.keys, access, rules)
+            await self._discovery.gather(
+                artifact.repository, artifact.digest, resolved.keys, access, rules, resolved.signature_repositories
+            )
             if resolved.needs_evidence
             else Evidence(subject=artifact.digest)
         )
-        return decide(resolved, subject, evidence, self._clock.now(), self._admit_seconds)
+        decision = decide(resolved, subject, evidence, self._clock.now(), self._admit_seconds)
+        keys = tuple(key.fingerprint for key in resolved.keys)
+        found = evidence if resolved.needs_evidence else None
+        return replace(decision, grounds=Grounds(kinds=subject.kinds, evidence=found, keys=keys))
 
     async def as_carrier(self, artifact: Artifact, access: Access) -> Judgement | None:
         """Is it a carrier? None: it has not the form of one. Admitted: it is. Else: why not, or why that is unknown."""
@@ -284,7 +291,7 @@ class Judge:
         if subject is None:
             return None
         until = self._clock.now() + timedelta(seconds=self._admit_seconds)
-        admitted = Decision(outcome=Outcome.ADMIT, digest=artifact.digest, valid_until=until)
+        admitted = Decision(outcome=Outcome.ADMIT, digest=artifact.digest, valid_until=until, grounds=Grounds(kinds=()))
         return Judgement(decision=admitted, carrier_of=subject)
 
     def _unread(self, digest: Digest, text: str, lost: UpstreamError) -> Decision:
@@ -304,7 +311,7 @@ class Judge:
         if decision.outcome is Outcome.UNDETERMINED:
             return
         try:
-            await self._store.save_decision(key, decision)
+            await self._store.save_decision(key, replace(decision, grounds=None))
         except StateUnavailable:
             return
 
@@ -328,6 +335,14 @@ def _either(carrier: Judgement | None, judgement: Judgement) -> Judgement:
     if carrier is None or judgement.decision.outcome is not Outcome.DENY:
         return judgement
     return carrier
+
+
+def _listed(decision: Decision, own: Decision, judged: list[Decision], bare: set[Digest]) -> Decision:
+    """A decision with what it was made from: that of the child itself, and which indexes list it."""
+    if own.grounds is None:
+        return decision
+    indexes = tuple((index.digest, index.digest in bare) for index in judged)
+    return replace(decision, grounds=replace(own.grounds, indexes=indexes))
 
 
 def _perhaps_a_child(decision: Decision) -> Decision:

@@ -3,7 +3,7 @@
 import typer
 
 from sealgate import __version__
-from sealgate.cli import check, demo, doctor, holds, inspection, policy, serve, verify_bundle
+from sealgate.cli import check, demo, doctor, explain, holds, inspection, policy, replay, serve, verify_bundle
 
 app = typer.Typer(
     name="sealgate",
@@ -30,6 +30,8 @@ def _root(
 
 app.command("serve")(serve.serve)
 app.command("check")(check.check)
+app.command("explain")(explain.explain)
+app.command("replay")(replay.replay)
 app.command("inspect")(inspection.inspect)
 app.command("verify-bundle")(verify_bundle.verify_bundle)
 app.command("demo")(demo.demo)

@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 
-from sealgate.cli import policy_explain, policy_test
+from sealgate.cli import policy_explain, policy_import, policy_test
 from sealgate.cli.authoring import surroundings
 from sealgate.cli.exits import Exit, readable_errors
 from sealgate.cli.options import Json, SettingsFile
-from sealgate.cli.problems import shown
 from sealgate.cli.tables import console, count, table
 from sealgate.policy.load import Loaded
 from sealgate.wiring import load_policies
@@ -26,6 +25,7 @@ def _group() -> None:
 
 app.command("test")(policy_test.try_policies)
 app.command("explain")(policy_explain.explain_repository)
+app.command("import")(policy_import.import_policies)
 
 
 @app.command("validate")
@@ -55,7 +55,7 @@ def _show(loaded: Loaded) -> None:
     out = console()
     for problem in loaded.problems:
         kind = "error" if problem.error else "warning"
-        out.print(f"{kind}: {shown(problem)}", markup=False, soft_wrap=True)
+        out.print(f"{kind}: {problem.shown()}", markup=False, soft_wrap=True)
     errors, warnings = len(loaded.errors), len(loaded.problems) - len(loaded.errors)
     if not errors:
         rows = [

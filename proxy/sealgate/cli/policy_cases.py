@@ -1,22 +1,28 @@
 """`cases.yaml` files: found, read, and judged by the policies beside them."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from sealgate.adapters import files
+from sealgate.adapters.conditions.pool import ConditionPool
+from sealgate.admission.predicates import asked
 from sealgate.cli.authoring import Surroundings
 from sealgate.cli.problems import refusal
 from sealgate.errors import ConfigurationInvalid
+from sealgate.evidence.signature import VerifiedAttestation
 from sealgate.policy import strict_yaml
 from sealgate.policy.cases.build import build, check, named, repositories
 from sealgate.policy.cases.build_evidence import EvidenceBuilder
 from sealgate.policy.cases.facts import made_up_key, made_up_names
 from sealgate.policy.cases.judge import judge
-from sealgate.policy.cases.model import Tried
+from sealgate.policy.cases.model import Case, Facts, Tried
 from sealgate.policy.load import RingKey
 from sealgate.policy.model import Policy
+from sealgate.policy.rules import applies
 from sealgate.wiring import load_policies
 
 CASES: Final = "cases.yaml"
@@ -79,10 +85,33 @@ def run(file: Path, around: Surroundings) -> Suite:
         raise refusal((*loaded.errors, *sorted(document.problems)))
     policies = loaded.policy_set(around.unmatched)
     keys = [(name, entry.key) for name, entry in ring.items()]
-    cases = build(document, policies, EvidenceBuilder(policies.policies, keys, roots))
+    cases = build(document, policies, EvidenceBuilder(policies.policies, keys, roots, files.beside))
     if document.problems:
         raise refusal(sorted(document.problems))
-    return Suite(file=file, policies=policies.policies, tried=tuple(judge(case) for case in cases))
+    return Suite(file=file, policies=policies.policies, tried=asyncio.run(_tried(cases)))
+
+
+async def _tried(cases: Sequence[Case]) -> tuple[Tried, ...]:
+    """Every case judged; of attestations it is asked what the rules ask, as the gate does."""
+    async with aclosing(ConditionPool()) as pool:
+        return tuple([judge(await _answered(case, pool)) for case in cases])
+
+
+async def _answered(case: Case, pool: ConditionPool) -> Case:
+    artifact = await _stated(case, case.artifact, pool)
+    if case.listed_by is None:
+        return replace(case, artifact=artifact)
+    index = await _stated(case, case.listed_by.index, pool)
+    return replace(case, artifact=artifact, listed_by=replace(case.listed_by, index=index))
+
+
+async def _stated(case: Case, facts: Facts, pool: ConditionPool) -> Facts:
+    rules = [rule for policy in case.resolved.policies for rule in policy.rules if applies(rule, facts.subject)]
+    made: list[VerifiedAttestation] = []
+    for one in facts.evidence.attestations:
+        answers = asked(pool, rules, one.fact, case.repository, facts.subject.digest, case.now)
+        made.append(replace(one, verdicts={test: verdict async for test, verdict in answers}))
+    return replace(facts, evidence=replace(facts.evidence, attestations=tuple(made)))
 
 
 def _folders(path: Path) -> Iterator[Path]:

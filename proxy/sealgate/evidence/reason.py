@@ -13,6 +13,7 @@ class Reason(StrEnum):
     REPOSITORY_NOT_COVERED = "repository-not-covered"
     ARTIFACT_TYPE_NOT_COVERED = "artifact-type-not-covered"
     SIGNATURE_MISSING = "signature-missing"
+    ATTESTATION_MISSING = "attestation-missing"
     SIGNATURE_INVALID = "signature-invalid"
     KEY_NOT_TRUSTED = "key-not-trusted"
     KEY_OUTSIDE_VALIDITY = "key-outside-validity"
@@ -40,6 +41,9 @@ class Reason(StrEnum):
     SUBJECT_MISMATCH = "subject-mismatch"
     REFERENCE_MISMATCH = "reference-mismatch"
     PREDICATE_TYPE_MISMATCH = "predicate-type-mismatch"
+    PREDICATE_REJECTED = "predicate-rejected"
+    CONDITION_FALSE = "condition-false"
+    CONDITION_ERROR = "condition-error"
     CARRIER_MALFORMED = "carrier-malformed"
     BLOB_NOT_ADMITTED = "blob-not-admitted"
     MANIFEST_MALFORMED = "manifest-malformed"
@@ -78,6 +82,7 @@ UNDETERMINED: Final = frozenset(
 CURABLE: Final = frozenset(
     {
         Reason.SIGNATURE_MISSING,
+        Reason.ATTESTATION_MISSING,
         Reason.SIGNATURE_INVALID,
         Reason.KEY_NOT_TRUSTED,
         Reason.KEY_OUTSIDE_VALIDITY,
@@ -105,6 +110,9 @@ CURABLE: Final = frozenset(
         Reason.SUBJECT_MISMATCH,
         Reason.REFERENCE_MISMATCH,
         Reason.PREDICATE_TYPE_MISMATCH,
+        Reason.PREDICATE_REJECTED,
+        Reason.CONDITION_FALSE,
+        Reason.CONDITION_ERROR,
         Reason.CARRIER_MALFORMED,
         Reason.CHILD_OF_UNKNOWN_INDEX,
         Reason.CHILD_NOT_SIGNED,

@@ -7,6 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TypeAlias
 
+from sealgate.evidence.predicate import PredicateTest, PredicateVerdict
 from sealgate.evidence.reason import Reason
 from sealgate.oci.digest import Digest
 
@@ -134,6 +135,19 @@ class LogRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stated:
+    """An in-toto statement that was signed, other than cosign's that the subject is signed.
+
+    Args:
+        predicate_type: of what kind its predicate is.
+        payload: the statement, byte for byte as it was signed; strict JSON.
+    """
+
+    predicate_type: str
+    payload: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedSignature:
     """A signature over the subject's digest that verified. Whether it is enough is the policy's business.
 
@@ -145,6 +159,7 @@ class VerifiedSignature:
         signed_at: every time that a log or a timestamp authority vouched for; empty when none did.
         expires: when this fact stops being one, if it does (a key or root with an end).
         reference: what the signed payload calls the artifact, as the signer wrote it; "" where it calls it nothing.
+        stated: what was stated, where it is an attestation; then it is no signature in the sense of any rule.
     """
 
     source: Source
@@ -156,6 +171,7 @@ class VerifiedSignature:
     signed_at: tuple[datetime, ...] = ()
     expires: datetime | None = None
     reference: str = ""
+    stated: Stated | None = None
 
     @property
     def log_index(self) -> int | None:
@@ -174,16 +190,31 @@ class VerifiedSignature:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedAttestation:
+    """Somebody stated something about the subject's digest, and the signature over the statement verified.
+
+    Args:
+        fact: who signed it, and what is proven of that; `fact.stated` is what was stated.
+        verdicts: what the tests came to that were asked of its predicate. One that is not here was not asked.
+    """
+
+    fact: VerifiedSignature
+    verdicts: Mapping[PredicateTest, PredicateVerdict] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RejectedCandidate:
     """A candidate that is no signature over the subject, and why.
 
     Args:
         detail: one sentence for people; foreign text in it is already made printable.
+        attested: whether it states something else than that the subject is signed.
     """
 
     source: Source
     reason: Reason
     detail: str
+    attested: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,5 +231,6 @@ class Evidence:
 
     subject: Digest
     signatures: tuple[VerifiedSignature, ...] = ()
+    attestations: tuple[VerifiedAttestation, ...] = ()
     rejected: tuple[RejectedCandidate, ...] = ()
     shortfalls: tuple[Shortfall, ...] = ()

@@ -8,17 +8,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sealgate.errors import ConfigurationInvalid
+from sealgate.errors import ConfigurationInvalid, ReferenceMalformed
+from sealgate.oci.reference import Repository
 from sealgate.policy.build_named import build_denied, build_exemptions
-from sealgate.policy.build_rule import LATER, RuleBuilder, check_name
-from sealgate.policy.matchers import Exact, Glob, exact_or_glob
+from sealgate.policy.build_rule import RuleBuilder, check_name
+from sealgate.policy.matchers import Exact, Glob, captures_in, exact_or_glob
 from sealgate.policy.model import Mode, OnUnsignedPush, Operation, Policy, Rule
-from sealgate.policy.repositories import RepositoryGlob, repository_glob
+from sealgate.policy.problems import did_you_mean
+from sealgate.policy.repositories import CAPTURE, RepositoryGlob, repository_glob
 from sealgate.policy.sources import Sources
 from sealgate.policy.strict_yaml import Document
 
 _TAG_GLOB: Final = re.compile(r"[A-Za-z0-9._*?-]+", re.ASCII)  # what tags are made of (oci.reference), and * ?
-_LATER_FIELDS: Final = ("signature_repository",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,15 +44,13 @@ def build(document: Document, sources: Sources) -> Built | None:
     if not isinstance(document.data, dict):
         return None
     data = document.fitting(())
-    for name in _LATER_FIELDS:
-        if name in data:
-            document.refuse((name,), f"{name} {LATER}", "leave it out")
     check_name(document, data, ())
     globs = _repositories(document, "repositories")
     excluded = _excluded(document)
     tags = _tags(document, data)
     rules, used = _rules(document, sources, globs)
-    _check_captures(document, globs, used)
+    elsewhere = _signature_repository(document, data, globs, sources)
+    _check_captures(document, globs, used | (set(captures_in(elsewhere)) if elsewhere else set()))
     _check_rules(document, data, rules)
     exemptions = build_exemptions(document)
     immutable = _tag_globs(document, "immutable_tags")
@@ -75,6 +74,7 @@ def build(document: Document, sources: Sources) -> Built | None:
         denied=denied,
         on_unsigned_push=OnUnsignedPush(data.get("on_unsigned_push", "reject")),
         immutable_tags=immutable,
+        signature_repository=elsewhere,
     )
     return Built(policy=policy, document=document, disabled=mode == "disabled")
 
@@ -120,6 +120,37 @@ def _tag_globs(document: Document, key: str) -> tuple[Exact | Glob, ...]:
         except ConfigurationInvalid as bad:
             document.refuse((key, at), str(bad))
     return tuple(made)
+
+
+def _signature_repository(
+    document: Document, data: Mapping[str, Any], globs: Mapping[int, RepositoryGlob], sources: Sources
+) -> Exact | None:
+    """Where cosign's COSIGN_REPOSITORY put the signatures: at the same registry, for the same credentials."""
+    key = "signature_repository"
+    if key not in data:
+        return None
+    text: str = data[key]
+    try:
+        name = Repository.parse(CAPTURE.sub("x", text)).name
+    except ReferenceMalformed as bad:
+        document.refuse((key,), str(bad), "as in signatures/app, without a host that is no upstream, tag or digest")
+        return None
+    if data.get("allow_unsigned", False):
+        document.refuse((key,), f"{key} has no meaning beside allow_unsigned", "leave it out")
+    if data.get("on_unsigned_push") == "hold":  # a hold waits for what is pushed to its own repository
+        document.refuse((key,), "hold waits for signatures in the image's own repository", "leave one of the two out")
+    captured = {name for glob in globs.values() for name in glob.names}
+    for capture in CAPTURE.findall(text):
+        if capture not in captured:
+            told = f"{{{capture}}} is captured by no pattern of repositories"
+            document.refuse((key,), told, did_you_mean(capture, captured))
+    if sources.names is not None:
+        there = sources.names.upstreams_of(name)
+        for glob in globs.values():
+            if not sources.names.upstreams_of(glob.text) <= there:
+                told = f"{glob.text} is at another upstream than {text}, and their credentials are apart"
+                document.refuse((key,), told, "make a policy for each upstream")
+    return Exact(text)
 
 
 def _check_pushes(

@@ -6,25 +6,22 @@ from datetime import timedelta
 from typing import Any, Final
 
 from sealgate.errors import ConfigurationInvalid
+from sealgate.evidence.payload import COSIGN_SIGNATURE_PREDICATE
+from sealgate.evidence.predicate import PredicateTest
 from sealgate.evidence.signature import LogProof
 from sealgate.oci import media_types as mt
 from sealgate.oci.artifact import IMAGE, TYPE_NAMES
 from sealgate.policy import moments
 from sealgate.policy.build_requirement import RequirementBuilder, moment_at
+from sealgate.policy.conditions import check_condition, check_schema
 from sealgate.policy.matchers import Exact
 from sealgate.policy.model import KeylessRequirement, KeyRequirement, Requirement, Rule, SignatureType
+from sealgate.policy.predicate_types import PREDICATE_TYPES
 from sealgate.policy.problems import Path, did_you_mean
 from sealgate.policy.sources import Sources
 from sealgate.policy.strict_yaml import Document
 
-LATER: Final = "is not supported yet"
-"""What is said of a field that is part of the format and is not enforced yet (attacks A21)."""
-
-_LATER_FIELDS: Final = (
-    "predicate_type",
-    "predicate_schema",
-    "condition",
-)
+_FOR_ATTESTATIONS: Final = ("predicate_type", "predicate_schema", "condition")
 _NOT_BESIDE_FREE: Final = (
     "key_requirements",
     "trusted_keys",
@@ -36,10 +33,12 @@ _NOT_BESIDE_FREE: Final = (
     "max_age",
     "min_signed_at",
     "index",
+    *_FOR_ATTESTATIONS,
 )
 # Their rules load, so that the rest of the policy is enforced; what they apply to is denied (design section 3).
 _UNCHECKABLE: Final = frozenset({SignatureType.GPG, SignatureType.NOTATION, SignatureType.DCT})
 _MEDIA_TYPE: Final = re.compile(r"[!-)+->@-~]+", re.ASCII)  # RFC 6838 and parameters: printable, and nothing of a glob
+_URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+", re.ASCII)  # RFC 3986 section 3, printable
 _PROOFS: Final = {"offline": LogProof.INCLUSION, "online": LogProof.INCLUSION, "promise": LogProof.PROMISE}
 _IMAGES: Final = IMAGE | mt.IMAGE_CONFIGS | mt.IMAGE_MANIFESTS | mt.INDEXES
 
@@ -61,6 +60,7 @@ class RuleBuilder:
 
     def __init__(self, document: Document, sources: Sources, captured: frozenset[str], *, every_capture: bool) -> None:
         self._document = document
+        self._compile = sources.compile_condition
         self._requirements = RequirementBuilder(document, sources, captured, every_capture=every_capture)
 
     @property
@@ -74,22 +74,20 @@ class RuleBuilder:
             return None
         data = self._document.fitting(path)
         check_name(self._document, data, path)
-        self._refuse_later(data, path, _LATER_FIELDS)
         kind = SignatureType(data.get("signature_type", "cosign"))
-        if kind is SignatureType.ATTESTATION:
-            self._document.refuse((*path, "signature_type"), f"attestation {LATER}", "cosign is")
         types = self._types(data, path)
         free = data.get("allow_unsigned", False)
         if free:
             self._check_free(data, types, path)
         alternatives = () if free or kind in _UNCHECKABLE else tuple(self._requirements.alternatives(path))
         nobody = "key_requirements" not in data and "trusted_keys" not in data
-        if kind is SignatureType.COSIGN and not free and nobody and self._document.all_fit(path):
+        if kind not in _UNCHECKABLE and not free and nobody and self._document.all_fit(path):
             self._document.refuse(path, "the rule names nobody to trust", "give it key_requirements or trusted_keys")
         self._check_threshold(data, alternatives, path)
         log = self._log(data.get("rekor", {}), alternatives, (*path, "rekor"))
         max_age = self._span(data, "max_age", path)
         min_signed_at = moment_at(self._document, data, "min_signed_at", path)
+        predicate_type, predicate = self._predicate(data, kind, path)
         if not self._document.fits(path):
             return None
         return Rule(
@@ -104,15 +102,62 @@ class RuleBuilder:
             references=frozenset() if data.get("signed_reference") == "repository" else None,
             max_age=max_age,
             min_signed_at=min_signed_at,
+            predicate_type=predicate_type,
+            predicate=predicate,
             covers_children=data.get("index", "covers-children") == "covers-children",
             allow_unsigned=free,
             fix=data.get("fix", ""),
         )
 
-    def _refuse_later(self, data: Mapping[str, Any], path: Path, names: Sequence[str]) -> None:
-        for name in names:
-            if name in data:
-                self._document.refuse((*path, name), f"{name} {LATER}", "leave it out")
+    def _predicate(self, data: Mapping[str, Any], kind: SignatureType, path: Path) -> tuple[str, PredicateTest]:
+        """What is asked of an attestation, all of it of one and the same."""
+        if kind is not SignatureType.ATTESTATION:
+            for name in _FOR_ATTESTATIONS:
+                if name in data and not data.get("allow_unsigned", False):
+                    text = f"{name} has no meaning for signature_type: {kind.value}"
+                    self._document.refuse((*path, name), text, "that is signature_type: attestation")
+            return "", PredicateTest()
+        if "signed_reference" in data:  # a statement has a digest, and the name beside it is free
+            self._document.refuse((*path, "signed_reference"), "attestations name no repository", "leave it out")
+        return self._predicate_type(data, path), PredicateTest(
+            schema=self._schema(data, path), conditions=self._conditions(data, path)
+        )
+
+    def _predicate_type(self, data: Mapping[str, Any], path: Path) -> str:
+        if "predicate_type" not in data:
+            if self._document.all_fit(path):
+                hint = f"one of {', '.join(sorted(PREDICATE_TYPES))}, or the URI in the statement"
+                self._document.refuse(path, "the field predicate_type is missing", hint)
+            return ""
+        text: str = data["predicate_type"]
+        if text in PREDICATE_TYPES:
+            return PREDICATE_TYPES[text]
+        if text == COSIGN_SIGNATURE_PREDICATE:
+            told = "that is a signature, and no attestation"
+            self._document.refuse((*path, "predicate_type"), told, "that is signature_type: cosign")
+        elif not _URI.fullmatch(text):
+            hint = did_you_mean(text, PREDICATE_TYPES) or f"or one of {', '.join(sorted(PREDICATE_TYPES))}"
+            self._document.refuse((*path, "predicate_type"), f"{text} is no URI", hint)
+        return text
+
+    def _schema(self, data: Mapping[str, Any], path: Path) -> str:
+        if "predicate_schema" not in data:
+            return ""
+        try:
+            return check_schema(data["predicate_schema"])
+        except ConfigurationInvalid as bad:
+            self._document.refuse((*path, "predicate_schema"), str(bad))
+            return ""
+
+    def _conditions(self, data: Mapping[str, Any], path: Path) -> tuple[str, ...]:
+        found = data.get("condition", [])
+        several = isinstance(found, list)
+        for at, text in enumerate(found if several else [found]):
+            try:
+                check_condition(text, self._compile)
+            except ConfigurationInvalid as bad:
+                self._document.refuse((*path, "condition", at) if several else (*path, "condition"), str(bad))
+        return tuple(found) if several else (found,)
 
     def _types(self, data: Mapping[str, Any], path: Path) -> frozenset[str] | None:
         if "artifact_types" not in data:

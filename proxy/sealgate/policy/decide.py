@@ -65,9 +65,13 @@ def decide(
 
 def _ends(resolved: Resolved, subject: Subject, evidence: Evidence, now: datetime) -> Iterable[datetime]:
     """When a fact on which the decision may rest stops being one."""
-    for signature in evidence.signatures:
+    for signature in (*evidence.signatures, *(attestation.fact for attestation in evidence.attestations)):
         if signature.expires is not None:
             yield signature.expires
+    for attestation in evidence.attestations:
+        for verdict in attestation.verdicts.values():
+            if verdict.expires is not None:
+                yield verdict.expires
     for policy in resolved.policies:
         for wanted in policy.named_keys:  # what a key signed at an unknown time counts until the key ends
             if wanted.not_after is not None and wanted.not_after >= now:

@@ -1,10 +1,11 @@
 """What was decided, and on what grounds: the value that travels from `decide` to people, logs and the cache."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from sealgate.evidence.reason import CURABLE, Reason
+from sealgate.evidence.signature import Evidence
 from sealgate.oci.artifact import Kind
 from sealgate.oci.digest import Digest
 from sealgate.policy.moments import told
@@ -85,6 +86,23 @@ class Excepted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Grounds:
+    """What a decision was made from: enough to ask what other policies would have decided.
+
+    Args:
+        kinds: what the artifact claims to be; () for a carrier of evidence, which policies are not asked about.
+        evidence: what was found about it; None where no policy asked, so that nobody looked.
+        keys: the fingerprints of the keys that signatures were tried with.
+        indexes: those that list it, each with whether for no real platform; None where nobody looked for any.
+    """
+
+    kinds: tuple[Kind, ...]
+    evidence: Evidence | None = None
+    keys: tuple[str, ...] = ()
+    indexes: tuple[tuple[Digest, bool], ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """The answer for one digest, one repository and one set of policies.
 
@@ -99,6 +117,7 @@ class Decision:
         exceptions: the exceptions that it rests on: their policies' rules ask nothing.
         valid_until: until when it may be used again.
         covered_by: the index that admits it, when it is not admitted itself.
+        grounds: what it was made from; None for one that is used again, or that was made from nothing.
     """
 
     outcome: Outcome
@@ -113,6 +132,7 @@ class Decision:
     warnings: tuple[str, ...] = ()
     covered_by: Digest | None = None
     exceptions: tuple[Excepted, ...] = ()
+    grounds: Grounds | None = field(default=None, compare=False, repr=False)
 
     @property
     def admitted(self) -> bool:

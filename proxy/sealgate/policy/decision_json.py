@@ -4,17 +4,14 @@ What is read back was at rest where others may write. So reading is strict: ever
 other is, and the answer does not contradict its own grounds. What fails any of this is no decision (attacks B31, B32).
 """
 
-from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import Final, TypeVar
+from typing import Final
 
-from sealgate.errors import PayloadMalformed, ReferenceMalformed
+from sealgate.errors import PayloadMalformed
 from sealgate.evidence.reason import UNDETERMINED, Reason
-from sealgate.oci.digest import Digest
 from sealgate.oci.strict_json import Json
 from sealgate.policy.decision import Decision, Excepted, Finding, Outcome, RuleResult
+from sealgate.policy.json_fields import digest, fields, flag, member, moment, moment_text, optional, several, text
 
-_T = TypeVar("_T")
 _FINDING_FIELDS: Final = frozenset({"reason", "text", "source"})
 _EXCEPTED_FIELDS: Final = frozenset({"policy", "digest", "reason", "expires", "approved_by"})
 _RESULT_FIELDS: Final = frozenset(
@@ -31,7 +28,7 @@ def to_json(decision: Decision) -> dict[str, Json]:
     return {
         "outcome": decision.outcome.value,
         "digest": str(decision.digest),
-        "valid_until": _moment_text(decision.valid_until),
+        "valid_until": moment_text(decision.valid_until),
         "finding": None if decision.finding is None else _finding_json(decision.finding),
         "policy": decision.policy,
         "description": decision.description,
@@ -51,20 +48,20 @@ def from_json(value: Json) -> Decision:
         PayloadMalformed: a field is missing, unknown or of another type; or the decision contradicts itself: an
             admission with something against it, a refusal with nothing, a doubt that is none.
     """
-    found = _object(value, _DECISION_FIELDS)
+    found = fields(value, _DECISION_FIELDS)
     decision = Decision(
-        outcome=_member(Outcome, found["outcome"]),
-        digest=_digest(found["digest"]),
-        valid_until=_moment(found["valid_until"]),
-        finding=_optional(_finding, found["finding"]),
-        policy=_text(found["policy"]),
-        description=_text(found["description"]),
-        rule=_text(found["rule"]),
-        cure=_text(found["cure"]),
-        results=_tuple(_result, found["results"]),
-        warnings=_tuple(_text, found["warnings"]),
-        covered_by=_optional(_digest, found["covered_by"]),
-        exceptions=_tuple(_excepted, found["exceptions"]),
+        outcome=member(Outcome, found["outcome"]),
+        digest=digest(found["digest"]),
+        valid_until=moment(found["valid_until"]),
+        finding=optional(_finding, found["finding"]),
+        policy=text(found["policy"]),
+        description=text(found["description"]),
+        rule=text(found["rule"]),
+        cure=text(found["cure"]),
+        results=several(_result, found["results"]),
+        warnings=several(text, found["warnings"]),
+        covered_by=optional(digest, found["covered_by"]),
+        exceptions=several(_excepted, found["exceptions"]),
     )
     if not _consistent(decision):
         raise PayloadMalformed("a decision contradicts itself")
@@ -87,11 +84,11 @@ def _finding_json(finding: Finding) -> dict[str, Json]:
 
 
 def _finding(value: Json) -> Finding:
-    found = _object(value, _FINDING_FIELDS)
+    found = fields(value, _FINDING_FIELDS)
     return Finding(
-        reason=_member(Reason, found["reason"]),
-        text=_text(found["text"]),
-        source=_text(found["source"]),
+        reason=member(Reason, found["reason"]),
+        text=text(found["text"]),
+        source=text(found["source"]),
     )
 
 
@@ -110,17 +107,17 @@ def _result_json(result: RuleResult) -> dict[str, Json]:
 
 
 def _result(value: Json) -> RuleResult:
-    found = _object(value, _RESULT_FIELDS)
+    found = fields(value, _RESULT_FIELDS)
     return RuleResult(
-        policy=_text(found["policy"]),
-        rule=_text(found["rule"]),
-        enforced=_flag(found["enforced"]),
-        required=_flag(found["required"]),
-        satisfied=_flag(found["satisfied"]),
-        signers=_tuple(_text, found["signers"]),
-        finding=_optional(_finding, found["finding"]),
-        findings=_tuple(_finding, found["findings"]),
-        cure=_text(found["cure"]),
+        policy=text(found["policy"]),
+        rule=text(found["rule"]),
+        enforced=flag(found["enforced"]),
+        required=flag(found["required"]),
+        satisfied=flag(found["satisfied"]),
+        signers=several(text, found["signers"]),
+        finding=optional(_finding, found["finding"]),
+        findings=several(_finding, found["findings"]),
+        cure=text(found["cure"]),
     )
 
 
@@ -129,74 +126,17 @@ def _excepted_json(excepted: Excepted) -> dict[str, Json]:
         "policy": excepted.policy,
         "digest": str(excepted.digest),
         "reason": excepted.reason,
-        "expires": _moment_text(excepted.expires),
+        "expires": moment_text(excepted.expires),
         "approved_by": excepted.approved_by,
     }
 
 
 def _excepted(value: Json) -> Excepted:
-    found = _object(value, _EXCEPTED_FIELDS)
+    found = fields(value, _EXCEPTED_FIELDS)
     return Excepted(
-        policy=_text(found["policy"]),
-        digest=_digest(found["digest"]),
-        reason=_text(found["reason"]),
-        expires=_moment(found["expires"]),
-        approved_by=_text(found["approved_by"]),
+        policy=text(found["policy"]),
+        digest=digest(found["digest"]),
+        reason=text(found["reason"]),
+        expires=moment(found["expires"]),
+        approved_by=text(found["approved_by"]),
     )
-
-
-def _object(value: Json, fields: frozenset[str]) -> dict[str, Json]:
-    if not isinstance(value, dict) or value.keys() != fields:
-        raise PayloadMalformed(f"not an object of exactly {', '.join(sorted(fields))}")
-    return value
-
-
-def _text(value: Json) -> str:
-    if not isinstance(value, str):
-        raise PayloadMalformed("not a string")
-    return value
-
-
-def _flag(value: Json) -> bool:
-    if not isinstance(value, bool):
-        raise PayloadMalformed("not true or false")
-    return value
-
-
-def _member(kind: Callable[[str], _T], value: Json) -> _T:
-    try:
-        return kind(_text(value))
-    except ValueError as error:
-        raise PayloadMalformed(str(error)) from error
-
-
-def _digest(value: Json) -> Digest:
-    try:
-        return Digest.parse(_text(value))
-    except ReferenceMalformed as error:
-        raise PayloadMalformed(str(error)) from error
-
-
-def _moment_text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def _moment(value: Json) -> datetime:
-    text = _text(value)
-    try:
-        moment = datetime.fromisoformat(text).replace(tzinfo=UTC)
-    except ValueError as error:
-        raise PayloadMalformed(f"not a time: {error}") from error
-    if _moment_text(moment) != text:
-        raise PayloadMalformed("not a time in UTC, to the microsecond")
-    return moment
-
-
-def _optional(read: Callable[[Json], _T], value: Json) -> _T | None:
-    return None if value is None else read(value)
-
-
-def _tuple(read: Callable[[Json], _T], value: Json) -> tuple[_T, ...]:
-    if not isinstance(value, list):
-        raise PayloadMalformed("not a list")
-    return tuple(read(entry) for entry in value)

@@ -35,7 +35,7 @@ def denials(policy: Policy, subject: Subject, evidence: Evidence) -> Iterable[Ru
 def _findings(denied: Denied, subject: Subject, evidence: Evidence) -> Iterable[Finding]:
     if subject.digest in denied.digests:
         yield Finding(reason=Reason.DENIED_BY_POLICY, text="this digest is denied by name")
-    for signature in evidence.signatures:
+    for signature in (*evidence.signatures, *(attestation.fact for attestation in evidence.attestations)):
         if (who := _denied(denied, signature.signer)) is not None:
             text = f"it is signed {who}, and what they sign is denied"
             yield Finding(reason=Reason.DENIED_BY_POLICY, text=text, source=str(signature.source))

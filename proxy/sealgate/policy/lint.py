@@ -112,7 +112,7 @@ def _covers(policy: Policy, repository: str, operation: Operation) -> bool:
 
 def _rules(built: Built) -> Iterator[Problem]:
     for number, rule in enumerate(built.policy.rules):
-        if rule.signature_type is not SignatureType.COSIGN:
+        if rule.signature_type not in (SignatureType.COSIGN, SignatureType.ATTESTATION):
             text = f"{rule.signature_type.value} signatures cannot be checked yet: what this rule applies to is denied"
             yield built.document.problem(("rules", number, "signature_type"), text, error=False)
         for position, wanted in enumerate(rule.alternatives):

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
@@ -72,6 +73,7 @@ class Policy:
         denied: what it admits under no condition, whatever its mode.
         on_unsigned_push: what becomes of a push that comes before its signature.
         immutable_tags: which tags never move to something else.
+        signature_repository: where signatures are besides the artifact's own repository; None: nowhere else.
     """
 
     name: str
@@ -88,6 +90,7 @@ class Policy:
     denied: Denied = field(default_factory=Denied)
     on_unsigned_push: OnUnsignedPush = OnUnsignedPush.REJECT
     immutable_tags: tuple[Matcher, ...] = ()
+    signature_repository: Matcher | None = None
 
     def covers(self, repository: str, operation: Operation, tag: str | None) -> Mapping[str, str] | None:
         """What this policy's captures stand for where it covers the request; None where it does not.
@@ -121,7 +124,14 @@ class Policy:
 
     def fill(self, captures: Mapping[str, str]) -> "Policy":
         """This policy with what was captured written into its requirements."""
-        return replace(self, rules=tuple(rule.fill(captures) for rule in self.rules)) if captures else self
+        if not captures:
+            return self
+        elsewhere = self.signature_repository
+        return replace(
+            self,
+            rules=tuple(rule.fill(captures) for rule in self.rules),
+            signature_repository=None if elsewhere is None else elsewhere.fill(captures),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +162,17 @@ class Resolved:
         if not self.policies:
             return self.unmatched is not Unmatched.DENY
         return all(policy.allow_unsigned and not policy.rules and policy.denied == Denied() for policy in self.policies)
+
+    @property
+    def signature_repositories(self) -> tuple[Repository, ...]:
+        """Where signatures are looked for besides the artifact's own repository."""
+        found: set[Repository] = set()
+        for policy in self.policies:
+            if policy.signature_repository is not None:
+                # What was captured makes no name of it: then nothing can be there.
+                with suppress(ReferenceMalformed):
+                    found.add(Repository.parse(policy.signature_repository.text))
+        return tuple(sorted(found))
 
     def immutable(self, tag: str) -> Policy | None:
         """The policy that forbids a tag to move to something else; None when none does."""
@@ -256,6 +277,7 @@ def _canonical(policy: Policy) -> str:
             rule.log.value, rule.fetches_proof, rule.fix,
             None if rule.references is None else sorted(rule.references),
             str(rule.max_age), str(rule.min_signed_at), rule.covers_children,
+            rule.predicate_type, rule.predicate.schema, list(rule.predicate.conditions),
             None if rule.artifact_types is None else sorted(rule.artifact_types),
             [
                 (
@@ -281,6 +303,7 @@ def _canonical(policy: Policy) -> str:
             policy.allow_unsigned,
             policy.on_unsigned_push.value,
             [matcher.text for matcher in policy.immutable_tags],
+            policy.signature_repository and policy.signature_repository.text,
             rules,
             sorted((str(one.digest), str(one.expires), one.reason, one.approved_by) for one in policy.exemptions),
             sorted(str(digest) for digest in policy.denied.digests),

@@ -1,11 +1,11 @@
 """What is wrong with a file that a person wrote: where, what, and what to do about it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Final, TypeAlias
 
-from sealgate.limits import SUGGESTED_CHARACTERS
+from sealgate.limits import SHOWN_CHARACTERS, SUGGESTED_CHARACTERS
 
 Path: TypeAlias = tuple[str | int, ...]
 """Where in a document: keys and positions, from the outside in."""
@@ -26,6 +26,7 @@ class Problem:
         text: what is wrong.
         hint: what to do; "" when there is nothing more to say.
         error: False for a warning.
+        source: what stands in that line, printable; "" where there is no line.
     """
 
     file: str
@@ -35,11 +36,20 @@ class Problem:
     text: str
     hint: str = ""
     error: bool = True
+    source: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         where = ":".join(str(part) for part in (self.file, self.line) if part)
         told = f"{where}: " + (f"{self.path}: " if self.path else "") + self.text
         return told + (f"; {self.hint}" if self.hint else "")
+
+    def shown(self) -> str:
+        """The problem, with the line that it is in and a caret under its place."""
+        if not self.source.strip():
+            return str(self)
+        begin = max(0, self.column - SHOWN_CHARACTERS // 2)
+        part, before = self.source[begin : begin + SHOWN_CHARACTERS], " " * (self.column - 1 - begin)
+        return f"{self}\n  {self.line:>4} | {part}\n       | {before}^"
 
 
 def written(path: Path) -> str:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Protocol, TypeAlias
 
 from sealgate.evidence.keys import PublicKey
+from sealgate.evidence.predicate import PredicateTest
 from sealgate.evidence.signature import LogProof
 from sealgate.oci.digest import Digest
 
@@ -98,6 +99,8 @@ class Rule:
         references: what a signature must call the artifact, as `naming.spelt` writes it; one of these. None: anything.
         max_age: how long after it was signed a signature counts; None is for ever.
         min_signed_at: from when on it must be signed; None is always.
+        predicate_type: the URI of the attestation that is asked for; "" where a signature is.
+        predicate: what that attestation's predicate must satisfy.
         covers_children: whether an index that satisfies it satisfies it for the manifests it lists, too.
         allow_unsigned: artifacts of `artifact_types` pass without a signature; then there are no alternatives.
         fix: the team's own words on what to do.
@@ -114,6 +117,8 @@ class Rule:
     references: frozenset[str] | None = None
     max_age: timedelta | None = None
     min_signed_at: datetime | None = None
+    predicate_type: str = ""
+    predicate: PredicateTest = field(default_factory=PredicateTest)
     covers_children: bool = True
     allow_unsigned: bool = False
     fix: str = ""

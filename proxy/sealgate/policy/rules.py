@@ -5,11 +5,20 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from sealgate.evidence.reason import Reason
-from sealgate.evidence.signature import Evidence, KeylessSigner, RejectedCandidate, Signer, VerifiedSignature
+from sealgate.evidence.predicate import PredicateTest
+from sealgate.evidence.reason import UNDETERMINED, Reason
+from sealgate.evidence.signature import (
+    Evidence,
+    KeylessSigner,
+    RejectedCandidate,
+    Signer,
+    VerifiedAttestation,
+    VerifiedSignature,
+)
 from sealgate.policy import freshness
 from sealgate.policy.decision import Finding, RuleResult, Subject
 from sealgate.policy.model import KeyRequirement, Mode, Policy, Rule, SignatureType
+from sealgate.policy.predicate_types import short
 from sealgate.policy.weigh import called, expected, weigh
 
 # From the nearest to being satisfied to the farthest: of several things that are wrong, people are told the one that
@@ -17,6 +26,9 @@ from sealgate.policy.weigh import called, expected, weigh
 _NEAREST: Final = (
     Reason.SIGNATURE_TYPE_NOT_SUPPORTED_YET,
     Reason.THRESHOLD_NOT_MET,
+    Reason.CONDITION_FALSE,
+    Reason.CONDITION_ERROR,
+    Reason.PREDICATE_REJECTED,
     Reason.LOG_PROOF_MISSING,
     Reason.LOG_ENTRY_MISSING,
     Reason.TIMESTAMP_MISSING,
@@ -78,7 +90,7 @@ def judge(policy: Policy, rule: Rule, evidence: Evidence, now: datetime) -> Rule
     )
     if rule.allow_unsigned:
         return replace(result, satisfied=True, cure="")
-    if rule.signature_type is not SignatureType.COSIGN:
+    if rule.signature_type not in (SignatureType.COSIGN, SignatureType.ATTESTATION):
         return replace(
             result,
             finding=Finding(
@@ -89,10 +101,9 @@ def judge(policy: Policy, rule: Rule, evidence: Evidence, now: datetime) -> Rule
         )
     signers: set[Signer] = set()
     findings = [_rejected(bad, rule) for bad in evidence.rejected]
-    for signature in evidence.signatures:
-        finding = weigh(signature, rule, now)
+    for fact, finding in _weighed(rule, evidence, now):
         if finding is None:
-            signers.add(signature.signer)
+            signers.add(fact.signer)
         else:
             findings.append(finding)
     findings.sort(key=lambda one: (_RANK.get(one.reason, len(_RANK)), one.source, one.text, one.reason))
@@ -107,12 +118,32 @@ def rests_until(rule: Rule, evidence: Evidence, now: datetime) -> datetime | Non
     if rule.max_age is None:
         return None
     ends: dict[Signer, datetime] = {}
-    for signature in evidence.signatures:
-        if weigh(signature, rule, now) is None:
-            person, end = _person(signature.signer), freshness.end(signature, rule.max_age)
+    for fact, finding in _weighed(rule, evidence, now):
+        if finding is None:
+            person, end = _person(fact.signer), freshness.end(fact, rule.max_age)
             ends[person] = max(ends.get(person, end), end)
     lasting = sorted(ends.values(), reverse=True)
     return lasting[rule.threshold - 1] if len(lasting) >= rule.threshold else None
+
+
+def _weighed(rule: Rule, evidence: Evidence, now: datetime) -> Iterable[tuple[VerifiedSignature, Finding | None]]:
+    """What may count towards the rule, and what each lacks. An attestation must satisfy all that is asked at once."""
+    if not rule.predicate_type:
+        yield from ((signature, weigh(signature, rule, now)) for signature in evidence.signatures)
+    for attestation in evidence.attestations:
+        fact = attestation.fact
+        yield fact, weigh(fact, rule, now) or _unproven(attestation, rule)
+
+
+def _unproven(attestation: VerifiedAttestation, rule: Rule) -> Finding | None:
+    """What the predicate lacks. A test that was not asked, or not answered in time, is a doubt."""
+    source = str(attestation.fact.source)
+    if rule.predicate == PredicateTest():
+        return None
+    verdict = attestation.verdicts.get(rule.predicate)
+    if verdict is None:
+        return Finding(reason=Reason.VERIFICATION_TIMEOUT, text="its predicate was not looked at", source=source)
+    return None if verdict.reason is None else Finding(reason=verdict.reason, text=verdict.text, source=source)
 
 
 def _person(signer: Signer) -> Signer:
@@ -121,6 +152,9 @@ def _person(signer: Signer) -> Signer:
 
 
 def _rejected(bad: RejectedCandidate, rule: Rule) -> Finding:
+    if bad.attested and not rule.predicate_type:
+        text = "an attestation is no signature"
+        return Finding(reason=Reason.PREDICATE_TYPE_MISMATCH, text=text, source=str(bad.source))
     # Which key would do is the rule's to say: the verifier knows only that none of all the policies' keys does.
     who = f", expected {expected(rule)}" if bad.reason is Reason.KEY_NOT_TRUSTED else ""
     return Finding(reason=bad.reason, text=bad.detail + who, source=str(bad.source))
@@ -133,6 +167,9 @@ def _nearest(rule: Rule, signers: tuple[str, ...], findings: Sequence[Finding], 
         if shortfall.reason is Reason.LOG_UNAVAILABLE and not rule.fetches_proof:
             continue
         return Finding(reason=shortfall.reason, text=shortfall.detail)
+    doubt = next((finding for finding in findings if finding.reason in UNDETERMINED), None)
+    if doubt is not None:
+        return doubt
     if signers:
         return Finding(
             reason=Reason.THRESHOLD_NOT_MET,
@@ -140,12 +177,19 @@ def _nearest(rule: Rule, signers: tuple[str, ...], findings: Sequence[Finding], 
         )
     if findings:
         return findings[0]
+    if rule.predicate_type:
+        text = f"no attestation of type {short(rule.predicate_type)} found, expected one by {expected(rule)}"
+        return Finding(reason=Reason.ATTESTATION_MISSING, text=text)
     return Finding(reason=Reason.SIGNATURE_MISSING, text=f"no signature found, expected {expected(rule)}")
 
 
 def _command(rule: Rule) -> str:
     """What would satisfy the rule, for the first of its alternatives."""
     first = rule.alternatives[0] if rule.alternatives else None
+    key = ""
     if isinstance(first, KeyRequirement):
-        return f"sign it with `cosign sign --key {first.sign_with or f'<private key of {first.name}>'} {{reference}}`"
-    return "sign it with `cosign sign {reference}`"
+        key = f"--key {first.sign_with or f'<private key of {first.name}>'} "
+    if rule.predicate_type:
+        asked = f"--type {short(rule.predicate_type)} --predicate <file>"
+        return f"have it attested with `cosign attest {asked} {key}{{reference}}`"
+    return f"sign it with `cosign sign {key}{{reference}}`"

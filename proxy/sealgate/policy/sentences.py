@@ -11,6 +11,7 @@ from sealgate.policy.model import (
     Exemption,
     KeylessRequirement,
     Mode,
+    OnUnsignedPush,
     Operation,
     Policy,
     PolicySet,
@@ -20,6 +21,7 @@ from sealgate.policy.model import (
     Unmatched,
 )
 from sealgate.policy.moments import told
+from sealgate.policy.predicate_types import short
 
 _UNMATCHED: Final = {
     Unmatched.DENY: "it is denied",
@@ -99,6 +101,12 @@ def _told(policy: Policy, tags: tuple[str, ...], captures: Mapping[str, str]) ->
             "mode: warn: what it would deny is told and let through"
             + (", but for what is denied by name" if policy.denied != Denied() else "")
         )
+    if policy.immutable_tags:
+        further.append(
+            f"tags that never move once they are admitted: {_or([tag.text for tag in policy.immutable_tags])}"
+        )
+    if policy.on_unsigned_push is OnUnsignedPush.HOLD:
+        further.append("a push that lacks nothing but a signature is held: its tag moves once the signature has come")
     return Told(
         policy=policy.name,
         description=policy.description,
@@ -117,7 +125,8 @@ def rule_told(rule: Rule) -> str:
     if rule.signature_type not in (SignatureType.COSIGN, SignatureType.ATTESTATION):
         kind = rule.signature_type.value
         return f"{what} must carry a {kind} signature, which cannot be checked yet: they are denied"
-    told_of = [f"{what} must be signed by {_whose(rule)}", *_conditions(rule)]
+    carried = f"must carry an attestation of type {short(rule.predicate_type)} signed by"
+    told_of = [f"{what} {carried if rule.predicate_type else 'must be signed by'} {_whose(rule)}", *_conditions(rule)]
     if not rule.required:
         told_of.append("not required: where this fails, it is only warned of")
     return "; ".join(told_of)
@@ -152,6 +161,9 @@ def _requirement(wanted: Requirement) -> str:
 
 def _conditions(rule: Rule) -> Iterator[str]:
     yield _LOGS[rule.log] + (", and is asked for the proof where a signature brings none" if rule.fetches_proof else "")
+    if rule.predicate.schema:
+        yield "its predicate must fit the rule's schema"
+    yield from (f"its predicate must satisfy {' '.join(text.split())}" for text in rule.predicate.conditions)
     if rule.max_age is not None:
         yield f"signed not longer ago than {spoken(rule.max_age)}"
     if rule.min_signed_at is not None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from sealgate.errors import ConfigurationInvalid
 from sealgate.evidence.keys import PublicKey
 from sealgate.oci.naming import Names
 
@@ -18,6 +19,10 @@ class RingKey:
 
     key: PublicKey
     sign_with: str = ""
+
+
+def _no_conditions(text: str) -> None:
+    raise ConfigurationInvalid(f"nothing here reads conditions, and so not {text[:40]!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +49,7 @@ class Sources:
         trusted_roots: the names that the settings give to trusted roots.
         names: the registries behind the gate; None where they are not known.
         holds: what may be asked of pushes that wait; None where the settings are not known.
+        compile_condition: reads a CEL expression, and raises `ConfigurationInvalid` where it is none.
     """
 
     ring: Mapping[str, RingKey]
@@ -52,3 +58,4 @@ class Sources:
     trusted_roots: frozenset[str] = frozenset({"default"})
     names: Names | None = None
     holds: Holding | None = None
+    compile_condition: Callable[[str], None] = _no_conditions

@@ -47,6 +47,7 @@ class Document:
     Args:
         file: its name, for problems.
         data: what it says; None when it could not be read at all.
+        lines: its text.
         marks: line and column, from 1, of each place in it: of the key, or of the list's item.
         problems: what was found wrong, `limits.PROBLEMS` at most.
         refused: every place that an error was found at.
@@ -55,6 +56,7 @@ class Document:
 
     file: str
     data: Plain = None
+    lines: list[str] = field(default_factory=list)
     marks: dict[Path, tuple[int, int]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     refused: set[Path] = field(default_factory=set)
@@ -82,7 +84,13 @@ class Document:
             text=printable(text, PROBLEM_CHARACTERS),
             hint=hint,
             error=error,
+            source=self._source(line),
         )
+
+    def _source(self, line: int) -> str:
+        """What stands in a line; what a terminal would obey is left out."""
+        said = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
+        return "".join(char if char.isprintable() else " " for char in said)
 
     def refuse(self, path: Path, text: str, hint: str = "", *, of: Path | None = None) -> None:
         """Note an error at a place; the arguments are those of `problem`."""
@@ -137,6 +145,7 @@ def read(file: str, raw: bytes) -> Document:
     if len(raw) > POLICY_BYTES:
         document.refuse((), f"the file has more than {POLICY_BYTES} bytes")
         return document
+    document.lines = raw.decode("utf-8", errors="replace").split("\n")
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:

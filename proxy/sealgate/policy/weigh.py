@@ -12,6 +12,7 @@ from sealgate.policy import freshness
 from sealgate.policy.decision import Finding
 from sealgate.policy.model import KeylessRequirement, KeyRequirement, Rule
 from sealgate.policy.moments import told
+from sealgate.policy.predicate_types import short
 
 _PROOFS: Final = {LogProof.NONE: 0, LogProof.PROMISE: 1, LogProof.INCLUSION: 2}
 
@@ -22,6 +23,8 @@ def weigh(signature: VerifiedSignature, rule: Rule, now: datetime) -> Finding | 
     That it lacks the log's proof is said last: the log is asked only for what would then count.
     """
     source = str(signature.source)
+    if (other := _other_kind(signature, rule)) is not None:
+        return Finding(reason=Reason.PREDICATE_TYPE_MISMATCH, text=other, source=source)
     match signature.signer:
         case KeySigner(fingerprint):
             named = [wanted for wanted in rule.alternatives
@@ -66,6 +69,17 @@ def weigh(signature: VerifiedSignature, rule: Rule, now: datetime) -> Finding | 
             text="its log entry comes with the log's promise only, and the rule asks for an inclusion proof",
             source=source,
         )
+    return None
+
+
+def _other_kind(signature: VerifiedSignature, rule: Rule) -> str | None:
+    """What it is, where the rule asks for something else: an attestation is no signature, nor one of another type."""
+    if signature.stated is None:
+        return "it is a signature, and the rule asks for an attestation" if rule.predicate_type else None
+    if not rule.predicate_type:
+        return f"an attestation of type {short(signature.stated.predicate_type)} is no signature"
+    if signature.stated.predicate_type != rule.predicate_type:
+        return f"an attestation of type {short(signature.stated.predicate_type)}, expected {short(rule.predicate_type)}"
     return None
 
 

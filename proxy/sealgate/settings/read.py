@@ -57,7 +57,7 @@ def read_settings(
     access = read_access(given, auth)
     check_access(given, auth, access, upstreams, tls)
     if given.problems:
-        raise ConfigurationInvalid(*(str(problem) for problem in given.problems))
+        raise ConfigurationInvalid(*(problem.shown() for problem in given.problems))
     made = Settings(
         host=host,
         port=port,
@@ -94,7 +94,7 @@ def _check_names(given: Given, made: Settings) -> None:
     except ConfigurationInvalid as invalid:
         for problem in invalid.problems:
             given.refuse(("upstreams",), problem, "each name and each registry once")
-        raise ConfigurationInvalid(*(str(problem) for problem in given.problems)) from invalid
+        raise ConfigurationInvalid(*(problem.shown() for problem in given.problems)) from invalid
 
 
 def _listen(given: Given) -> tuple[str, int]:

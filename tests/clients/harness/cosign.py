@@ -47,6 +47,11 @@ class Cosign:
         """Sign an image by its digest."""
         return self._sign("--key", str(key.private), reference)
 
+    def attest(self, reference: str, key: KeyPair, kind: str, predicate: Path) -> Result:
+        """State something about an image by its digest."""
+        words = ("attest", "--key", str(key.private), "--type", kind, "--predicate", str(predicate), reference)
+        return self._shell.run(self._program, *words, *self._no_log, "--yes", **_NO_PASSPHRASE)
+
     def follow(self, told: str, key: KeyPair) -> Result:
         """Run the command that a refusal tells, word by word: only the placeholder of the private key is filled in.
 

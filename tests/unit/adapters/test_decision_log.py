@@ -17,9 +17,22 @@ from sealgate.adapters.decision_log import JsonLinesLog, line_of
 from sealgate.admission.identifiers import ulid
 from sealgate.errors import ConfigurationInvalid
 from sealgate.evidence.reason import UNDETERMINED, Reason
+from sealgate.evidence.signature import (
+    Evidence,
+    KeylessSigner,
+    KeySigner,
+    LogProof,
+    LogRecord,
+    RejectedCandidate,
+    Shortfall,
+    Source,
+    VerifiedSignature,
+)
+from sealgate.oci.artifact import Kind
 from sealgate.oci.digest import NO_CONTENT, Digest
 from sealgate.oci.reference import Repository
-from sealgate.policy.decision import Decision, Excepted, Finding, Outcome, RuleResult
+from sealgate.policy import grounds_json
+from sealgate.policy.decision import Decision, Excepted, Finding, Grounds, Outcome, RuleResult
 from sealgate.policy.model import Operation
 from sealgate.ports import Caller, DecisionRecord
 
@@ -121,12 +134,39 @@ def test_a_line_says_who_asked_for_what_and_what_came_of_it() -> None:
             "covered_by": None,
             "exceptions": [],
             "event": None,
+            "grounds": None,
             "inspected": False,
             "cached": False,
             "took_ms": 1.25,
             "valid_until": "2026-11-23T12:00:00.001Z",
         }
     ]
+
+
+def test_what_it_was_made_from_is_written_and_can_be_read_again() -> None:
+    signature = VerifiedSignature(
+        source=Source(INDEX, 0),
+        signer=KeylessSigner("ann", "https://i", "default", {"build_trigger": "push"}),
+        log=LogProof.PROMISE,
+        entries=(LogRecord(log_id="ab", proof=LogProof.PROMISE, index=3, at=NOW),),
+        signed_at=(NOW,),
+    )
+    rejected = RejectedCandidate(source=Source(INDEX, 1), reason=Reason.SCT_INVALID, detail="no")
+    evidence = Evidence(
+        subject=IMAGE,
+        signatures=(signature, replace(signature, signer=KeySigner("cd"))),
+        rejected=(rejected,),
+        shortfalls=(Shortfall(reason=Reason.UPSTREAM_LIMITED, detail="later"),),
+    )
+    kinds = (Kind(frozenset({"docker", "oci"})),)
+    for grounds in (
+        Grounds(kinds=kinds, evidence=evidence, keys=("cd",), indexes=((INDEX, True),)),
+        Grounds(kinds=kinds),
+        Grounds(kinds=()),
+    ):
+        (line,) = lines(record(replace(ADMITTED, grounds=grounds)))
+        VALIDATOR.validate(line)
+        assert grounds_json.from_json(line["grounds"], IMAGE) == grounds
 
 
 def test_exceptions_are_written_whole() -> None:

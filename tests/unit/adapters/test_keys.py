@@ -67,6 +67,7 @@ def test_white_space_around_a_key_changes_nothing(change: Callable[[bytes], byte
         (b"see below\n" + KEY.public_pem, "not one PEM public key"),
         (KEY.public_pem.replace(b"END PUBLIC", b"END PUBLIK"), "not one PEM public key"),
         (KEY.public_pem[:-40], "not one PEM public key"),
+        (KEY.public_pem.replace(b"==\n", b"==QQ==\n"), "not one PEM public key"),
         (b"-----BEGIN PUBLIC KEY-----\n!!!!\n-----END PUBLIC KEY-----\n", "not one PEM public key"),
         (b"-----BEGIN PUBLIC KEY-----\nAAAAA\n-----END PUBLIC KEY-----\n", "not one PEM public key"),
         (wrapped(b"\x30\x00"), "can be read"),
@@ -103,6 +104,13 @@ def test_one_key_has_one_encoding() -> None:
 def test_a32_keys_of_other_kinds_and_sizes_are_refused(make: Callable[[], object], told: str) -> None:
     with pytest.raises(KeyRejected, match=told):
         read_public_key(pem(make()))
+
+
+def test_a32_keys_at_the_bounds_are_accepted() -> None:
+    assert read_public_key(KEY.public_pem.ljust(PUBLIC_KEY_BYTES)) == read_public_key(KEY.public_pem)
+    for exponent, bits in ((65537, 2048), (65537, 8192), ((1 << 255) + 1, 2048)):
+        key = rsa.RSAPublicNumbers(exponent, (1 << (bits - 1)) + 1).public_key()
+        assert read_public_key(pem(key)).algorithm == f"rsa-{bits}"
 
 
 def test_a32_a_binary_curve_is_refused() -> None:

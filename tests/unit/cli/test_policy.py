@@ -121,6 +121,7 @@ def test_json_for_programs():
         "text": "unknown field extra",
         "hint": "",
         "error": True,
+        "source": "extra: 1",
     }
     told = json.loads(validate("a.yaml", "--json", a=GOOD).stdout)
     assert told == {"problems": [], "policies": ["p"], "disabled": []}

@@ -145,6 +145,12 @@ def test_rules_that_ask_for_nothing_or_for_what_cannot_be_checked():
     assert "artifacts that are neither images nor of type application/spdx+json or rpm are denied" in told
 
 
+def test_what_becomes_of_pushes():
+    told = "\n".join(explain("myorg/shop", own=OWN + "on_unsigned_push: hold\nimmutable_tags: ['v*', latest]\n"))
+    assert "    tags that never move once they are admitted: v* or latest\n" in told
+    assert "    a push that lacks nothing but a signature is held: its tag moves once the signature has come\n" in told
+
+
 def test_programs_read_json():
     found = json.loads("\n".join(explain("myorg/shop", "--json", own=OWN)))
     assert found["repository"] == "myorg/shop"

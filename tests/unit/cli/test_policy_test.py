@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from sealgate.cli.main import app
+from sealgate.evidence.reason import UNDETERMINED, Reason
 from sealgate.policy import schema
 
 POLICY = """
@@ -311,6 +312,47 @@ def test_settings_give_keys_and_names(folder):
     cases = GOOD.replace("keys: [release]\n", "") + "  - {name: other, repository: other, expect: admit}\n"
     result = run("p", "--settings", "sealgate.yaml", cases=cases)
     assert result.exit_code == 0, result.output
+
+
+PROVEN = """
+name: proven
+repositories: ["production/**"]
+rules:
+  - name: provenance
+    signature_type: attestation
+    predicate_type: slsaprovenance1
+    condition: predicate.builder == "ours"
+    trusted_keys: [release]
+"""
+
+
+SLSA = "signed_by: {key: release}, predicate_type: slsaprovenance1"
+
+
+@pytest.mark.parametrize(
+    ("entries", "outcome", "reasons"),
+    [
+        ([SLSA + ", predicate: {builder: ours}"], "admit", []),
+        ([SLSA + ", predicate_file: p.json"], "admit", []),
+        ([SLSA + ", predicate: {builder: x}"], "deny", ["condition-false"]),
+        ([SLSA], "deny", ["condition-error"]),
+        ([SLSA.replace("slsaprovenance1", "spdx") + ", predicate: {}"], "deny", ["predicate-type-mismatch"]),
+        ([], "deny", ["attestation-missing"]),
+    ],
+)  # fmt: skip
+def test_attestations_are_judged_by_what_they_state(folder, entries, outcome, reasons):
+    (folder / "p").mkdir()
+    (folder / "p/p.json").write_text('{"builder": "ours", "score": 9.8}')
+    case = evidence(*entries) if entries else ""
+    assert decided(case, policy=PROVEN) == (outcome, reasons, [])
+
+
+def test_every_reason_can_be_expected_but_for_those_of_holds():
+    definitions = schema.schema("cases")["$defs"]
+    about_tags = {Reason.TAG_IMMUTABLE, Reason.AWAITING_SIGNATURE, Reason.CONTENT_GONE}
+    assert set(definitions["reason"]["enum"]) == set(Reason) - about_tags
+    assert set(definitions["rejected"]["enum"]) <= set(Reason) - UNDETERMINED
+    assert set(definitions["evidence"]["properties"]["unavailable"]["enum"]) <= UNDETERMINED
 
 
 def test_claims_have_the_names_that_policies_use():

@@ -251,25 +251,40 @@ def test_a_disabled_policy_is_checked_and_dropped():
     assert told(BASE + "mode: disabled\nextra: 1\n") == ["a.yaml:5: unknown field extra"]
 
 
-LATER_AT_THE_TOP = {
-    "signature_repository": "signatures/app",
-}
-LATER_IN_A_RULE = {
-    "predicate_type": "slsaprovenance",
-    "predicate_schema": "{type: object}",
-    "condition": "'true'",
-}
+def test_where_signatures_are_besides():
+    made = one(
+        "name: p\nrepositories: ['a/{r}']\nsignature_repository: 'signatures/{r}'\n"
+        + BASE.partition("\n")[2].partition("\n")[2]
+    )
+    assert made.fill({"r": "app"}).signature_repository.text == "signatures/app"
 
 
-@pytest.mark.parametrize(("name", "value"), LATER_AT_THE_TOP.items())
-def test_a21_a_field_of_a_policy_that_is_not_enforced_is_refused_by_name(name, value):
-    assert told(BASE + f"{name}: {value}\n") == [f"a.yaml:4: {name}: {name} is not supported yet; leave it out"]
+@pytest.mark.parametrize(
+    ("more", "found"),
+    [
+        ("signature_repository: UPPER", "signature_repository: a repository name is made of"),
+        ("signature_repository: 'a/b:tag'", "signature_repository: a repository name is made of"),
+        ("signature_repository: 'a/{x}'", "signature_repository: {x} is captured by no pattern of repositories"),
+        (
+            "signature_repository: a/b\non_unsigned_push: hold",
+            "signature_repository: hold waits for signatures in the image's own",
+        ),
+    ],
+)
+def test_where_signatures_cannot_be(more, found):
+    assert any(found in line for line in told(BASE + more + "\n")), told(BASE + more + "\n")
 
 
-@pytest.mark.parametrize(("name", "value"), LATER_IN_A_RULE.items())
-def test_a21_a_field_of_a_rule_that_is_not_enforced_is_refused_by_name(name, value):
+FOR_ATTESTATIONS = {"predicate_type": "slsaprovenance", "predicate_schema": "{type: object}", "condition": "'true'"}
+
+
+@pytest.mark.parametrize(("name", "value"), FOR_ATTESTATIONS.items())
+def test_a21_a_field_for_attestations_is_refused_where_a_signature_is_asked_for(name, value):
     found = told(rule(f"trusted_keys: [release]\n{name}: {value}\n"))
-    assert found == [f"a.yaml:6: rules[0].{name}: {name} is not supported yet; leave it out"]
+    assert found == [
+        f"a.yaml:6: rules[0].{name}: {name} has no meaning for signature_type: cosign; "
+        "that is signature_type: attestation"
+    ]
 
 
 def test_a7_a_key_counts_between_two_moments():
@@ -400,7 +415,7 @@ BAD = [
     (rule("trusted_keys: release"), 'a.yaml:5: rules[0].trusted_keys: must be a list, and is the text "release"; write it as a list: ["release"]'),
     (rule("trusted_keys: [release]\nrequired: yes"), 'a.yaml:6: rules[0].required: must be true or false, and is the text "yes"; only true and false, in lower case and without quotes, are'),
     (rule("trusted_keys: [release]\nrequired: 'true'"), 'a.yaml:6: rules[0].required: must be true or false, and is the text "true"; only true and false, in lower case and without quotes, are'),
-    (rule("trusted_keys: [release]\nsignature_type: attestation"), "a.yaml:6: rules[0].signature_type: attestation is not supported yet; cosign is"),
+    (rule("trusted_keys: [release]\nsignature_type: attestation"), "a.yaml:4: rules[0]: the field predicate_type is missing; one of custom, cyclonedx, link, openvex, slsaprovenance, slsaprovenance02, slsaprovenance1, spdx, spdxjson, vuln, or the URI in the statement"),
     (rule("trusted_keys: [release]\nsignature_type: pgp"), 'a.yaml:6: rules[0].signature_type: "pgp" is not one of cosign, attestation, gpg, notation, dct; did you mean gpg?'),
     (rule("trusted_keys: [release]\nartifact_types: docker"), 'a.yaml:6: rules[0].artifact_types: must be a list, and is the text "docker"; write it as a list: ["docker"]'),
     (rule("trusted_keys: [release]\nartifact_types: []"), "a.yaml:6: rules[0].artifact_types: must not be empty"),
@@ -511,7 +526,7 @@ def test_every_problem_of_every_file_is_told_in_one_run():
         "a.yaml:7: rules[0]: unknown field requird; did you mean required?",
         "a.yaml:7: rules[0].trusted_keys[0]: there is no key nobody in the key ring; the key ring is keys: in the settings",
         "a.yaml:8: rules[1].threshold: 5 distinct signers are asked for, and there is only one among those it names",
-        "a.yaml:8: rules[1].condition: condition is not supported yet; leave it out",
+        "a.yaml:8: rules[1].condition: condition has no meaning for signature_type: cosign; that is signature_type: attestation",
         "b.yaml:1: not YAML: while parsing a flow node, expected the node content, but found '<stream end>'; put text that has brackets or braces in it into quotes",
     ]  # fmt: skip
 

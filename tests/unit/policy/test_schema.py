@@ -8,8 +8,6 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from sealgate.policy import schema, strict_yaml
-from sealgate.policy.build import _LATER_FIELDS
-from sealgate.policy.build_rule import _LATER_FIELDS as LATER_IN_RULE
 
 NAMES = ["policy", "settings", "cases"]
 
@@ -56,13 +54,6 @@ def test_every_field_is_described_and_its_examples_are_true(path, part):
     validator = Draft202012Validator({**part, "$defs": root.get("$defs", {})})
     for example in part["examples"]:
         validator.validate(example)
-
-
-def test_what_is_said_to_be_unsupported_is_what_is_refused():
-    """`docs`, editors and the loader say the same."""
-    said = {path.rsplit("/", 1)[1] for path, part in properties("policy") if "not supported yet" in part["description"]}
-    refused = {*_LATER_FIELDS, *LATER_IN_RULE}
-    assert said == refused
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -13,7 +13,7 @@ from sealgate.adapters.signatures.rejection import Rejected
 from sealgate.errors import PayloadMalformed
 from sealgate.evidence.payload import Envelope, base64_of, parse_envelope
 from sealgate.evidence.reason import Reason
-from sealgate.limits import BUNDLE_BYTES, CHAIN_CERTIFICATES, LOG_ENTRIES, SIGNED_PAYLOAD_BYTES, TIMESTAMPS
+from sealgate.limits import BUNDLE_BYTES, CHAIN_CERTIFICATES, LOG_ENTRIES, TIMESTAMPS
 from sealgate.oci import strict_json
 from sealgate.oci.digest import Digest
 from sealgate.oci.media_types import BUNDLES
@@ -24,21 +24,22 @@ _MATERIALS: Final = ("publicKey", "certificate", "x509CertificateChain")
 _SHA256: Final = ("SHA2_256", 1)  # enumerations may be numbers
 
 
-def open_bundle(raw: bytes, subject: Digest, artifact: bytes | None = None) -> Opened:
+def open_bundle(raw: bytes, subject: Digest, artifact: bytes | None = None, most: int = BUNDLE_BYTES) -> Opened:
     """Take a bundle apart.
 
     Args:
         raw: the bundle.
         subject: what a message signature in it would be over.
         artifact: the subject's bytes, where they are at hand.
+        most: how many bytes it may have; what is signed in it may have half as many.
 
     Raises:
         Rejected: it is of a version that is not known, or larger than a signature is; or it says that it is over
             something else.
         Malformed: a part of it cannot be read.
     """
-    if len(raw) > BUNDLE_BYTES:
-        raise Rejected(Reason.PAYLOAD_TYPE_UNKNOWN, f"it has more than {BUNDLE_BYTES} bytes, as no signature has")
+    if len(raw) > most:
+        raise Rejected(Reason.PAYLOAD_TYPE_UNKNOWN, f"it has more than {most} bytes, as no signature has")
     document = _members(strict_json.loads(raw), "the bundle", "mediaType", "verificationMaterial", *_CONTENTS)
     if strict_json.text_of(document, "mediaType", "the bundle") not in BUNDLES:
         raise Rejected(Reason.PAYLOAD_TYPE_UNKNOWN, "it is no bundle of a version from 0.1 to 0.3")
@@ -51,7 +52,7 @@ def open_bundle(raw: bytes, subject: Digest, artifact: bytes | None = None) -> O
         "tlogEntries",
         "timestampVerificationData",
     )
-    content, signature = _content(document, subject, artifact)
+    content, signature = _content(document, subject, artifact, most // 2)
     return Opened(
         content=content,
         signature=signature,
@@ -63,11 +64,11 @@ def open_bundle(raw: bytes, subject: Digest, artifact: bytes | None = None) -> O
     )
 
 
-def _content(document: Mapping[str, Json], subject: Digest, artifact: bytes | None) -> tuple[Content, bytes]:
+def _content(document: Mapping[str, Json], subject: Digest, artifact: bytes | None, most: int) -> tuple[Content, bytes]:
     if "dsseEnvelope" in document:
         envelope: Envelope = parse_envelope(document["dsseEnvelope"])
-        if len(envelope.payload) > SIGNED_PAYLOAD_BYTES:
-            text = f"its statement has more than {SIGNED_PAYLOAD_BYTES} bytes"
+        if len(envelope.payload) > most:
+            text = f"its statement has more than {most} bytes"
             raise Rejected(Reason.PAYLOAD_TYPE_UNKNOWN, text)
         return envelope, envelope.signature
     if subject.algorithm != "sha256":

@@ -8,7 +8,7 @@ from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.x509.certificate_transparency import LogEntryType, SignedCertificateTimestamp
+from cryptography.x509.certificate_transparency import SignedCertificateTimestamp
 
 from sealgate.adapters.keys import verifies
 from sealgate.adapters.signatures.rejection import Rejected
@@ -18,6 +18,7 @@ from sealgate.limits import SCTS
 
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 _CERTIFICATE_TIMESTAMP: Final = 0  # SignatureType
+_PRECERTIFICATE_ENTRY: Final = 1  # LogEntryType, of every SCT that is within a certificate
 
 
 def check_scts(leaf: x509.Certificate, issuer: x509.Certificate, ct_logs: Mapping[bytes, LogKey]) -> None:
@@ -58,14 +59,12 @@ def _check(
 
 def _signed(sct: SignedCertificateTimestamp, leaf: x509.Certificate, issuer: x509.Certificate) -> bytes:
     """What an SCT signs: the certificate without its SCTs, and the hash of the key that issued it (section 3.2)."""
-    if sct.entry_type is not LogEntryType.PRE_CERTIFICATE:
-        raise Rejected(Reason.SCT_INVALID, "its certificate's SCT is of a kind that is not known")
     milliseconds = (sct.timestamp.replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
     issuer_key = issuer.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     certificate = leaf.tbs_precertificate_bytes
     return b"".join(
         (
-            struct.pack("!BBQH", sct.version.value, _CERTIFICATE_TIMESTAMP, milliseconds, sct.entry_type.value),
+            struct.pack("!BBQH", sct.version.value, _CERTIFICATE_TIMESTAMP, milliseconds, _PRECERTIFICATE_ENTRY),
             hashlib.sha256(issuer_key).digest(),
             len(certificate).to_bytes(3),
             certificate,

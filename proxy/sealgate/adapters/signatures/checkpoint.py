@@ -57,12 +57,14 @@ def verify(envelope: str, log: LogKey) -> Checkpoint:
     text, _, lines = envelope.rpartition("\n\n")
     text += "\n"
     note = _TEXT.fullmatch(text) if len(envelope) <= CHECKPOINT_CHARACTERS else None
-    signatures = [_SIGNATURE.fullmatch(line) for line in lines.removesuffix("\n").split("\n")]
-    if note is None or not lines.endswith("\n") or None in signatures or len(signatures) > CHECKPOINT_SIGNATURES:
+    written = lines.removesuffix("\n").split("\n")
+    signatures = [found for line in written if (found := _SIGNATURE.fullmatch(line)) is not None]
+    readable = lines.endswith("\n") and len(signatures) == len(written) <= CHECKPOINT_SIGNATURES
+    if note is None or not readable:
         raise Rejected(Reason.LOG_CHECKPOINT_INVALID, "its inclusion proof comes without a checkpoint that can be read")
     origin, size, root = note.groups()
     # Of several lines the log's own must hold: a witness's proves that somebody saw the tree (attacks A15).
-    names = [line[1] for line in signatures if line is not None and _signed(log, line[1], _base64(line[2]), text)]
+    names = [line[1] for line in signatures if _signed(log, line[1], _base64(line[2]), text)]
     if not names:
         raise Rejected(Reason.LOG_CHECKPOINT_INVALID, "its checkpoint is not signed by the log")
     if not any(_is_origin(log, origin, name) for name in names):

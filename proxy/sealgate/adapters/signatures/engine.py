@@ -20,7 +20,7 @@ from sealgate.adapters.signatures.subject import Subject
 from sealgate.adapters.signatures.trusted_roots import TrustedRootFile
 from sealgate.evidence.keys import PublicKey
 from sealgate.evidence.reason import Reason
-from sealgate.evidence.signature import KeySigner, LogProof, LogRecord, Signer, Source, VerifiedSignature
+from sealgate.evidence.signature import KeySigner, LogProof, LogRecord, Signer, Source, Stated, VerifiedSignature
 
 DEFAULT_ROOT: Final = "default"  # the root that judges what is signed with a key
 
@@ -65,14 +65,14 @@ def verify(
         Malformed: a part of it cannot be read.
     """
     # (1) What is signed is about the digest in question.
-    reference = subject.check(opened.content, asked)
+    said = subject.check(opened.content, asked)
     if not opened.certificates:
         # (2) One of the keys signed it.
         key = signing_key.signer_of(opened.content, opened.signature, keys)
         # (3) What came with it holds.
         vouching = trusted.get(DEFAULT_ROOT)
         proven = proofs.verified(opened, key.spki, vouching.root if vouching else None, now)
-        return _fact(source, KeySigner(key.fingerprint), proven, reference)
+        return _fact(source, KeySigner(key.fingerprint), proven, said)
     # (2) The certificate's key signed it.
     leaf, *_presented = [certificate.load(der) for der in opened.certificates]
     signing_key.check(certificate_chain.key_of(leaf), opened.content, opened.signature)
@@ -99,7 +99,7 @@ def verify(
     # (8) sigstore-python has nothing against it, where it can judge it.
     if opinion is not None:
         opinion.check(opened, leaf)
-    return _fact(source, signer, proven, reference)
+    return _fact(source, signer, proven, said)
 
 
 def _vouching(leaf: x509.Certificate, trusted: Mapping[str, Trusted]) -> tuple[str, list[Route]]:
@@ -130,7 +130,8 @@ def _issuer_at(at: datetime, routes: Iterable[Route]) -> x509.Certificate:
     raise refused
 
 
-def _fact(source: Source, signer: Signer, proven: Proofs, reference: str) -> VerifiedSignature:
+def _fact(source: Source, signer: Signer, proven: Proofs, said: tuple[str, Stated | None]) -> VerifiedSignature:
+    reference, stated = said
     records = tuple(
         LogRecord(log_id=one.log.log_id.hex(), proof=one.proof, index=one.index, at=one.at) for one in proven.logged
     )
@@ -144,4 +145,5 @@ def _fact(source: Source, signer: Signer, proven: Proofs, reference: str) -> Ver
         signed_at=proven.times,
         expires=proven.expires,
         reference=reference,
+        stated=stated,
     )

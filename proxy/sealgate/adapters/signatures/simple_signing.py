@@ -14,7 +14,7 @@ from sealgate.errors import PayloadMalformed
 from sealgate.evidence.payload import base64_of, parse_envelope
 from sealgate.evidence.reason import Reason
 from sealgate.limits import (
-    BUNDLE_BYTES,
+    ATTESTATION_BYTES,
     CERTIFICATE_BYTES,
     CHAIN_CERTIFICATES,
     SIGNED_PAYLOAD_BYTES,
@@ -49,8 +49,8 @@ def open_attestation(envelope: bytes, annotations: Mapping[str, str]) -> Opened:
         Rejected: it is larger than an attestation is.
         Malformed: a part of it cannot be read.
     """
-    if len(envelope) > BUNDLE_BYTES:
-        raise Rejected(Reason.PAYLOAD_TYPE_UNKNOWN, f"its envelope has more than {BUNDLE_BYTES} bytes")
+    if len(envelope) > ATTESTATION_BYTES:
+        raise Rejected(Reason.PAYLOAD_TYPE_UNKNOWN, f"its envelope has more than {ATTESTATION_BYTES} bytes")
     content = parse_envelope(strict_json.loads(envelope))
     return _with_annotations(content, content.signature, annotations)
 

@@ -65,7 +65,7 @@ def _read(token: bytes) -> TimeStampResponse:
     response = decode_timestamp_response(token)
     if len(response.signed_data.certificates) > CHAIN_CERTIFICATES:
         raise Rejected(Reason.TIMESTAMP_INVALID, f"its timestamp has more than {CHAIN_CERTIFICATES} certificates")
-    if not response.signed_data.digest_algorithms <= _DIGESTS:
+    if response.signed_data.digest_algorithms - _DIGESTS:
         raise Rejected(Reason.TIMESTAMP_INVALID, "its timestamp is made with a hash that is not accepted")
     return response
 

@@ -15,7 +15,7 @@ from sealgate.adapters.signatures.engine import Trusted
 from sealgate.adapters.signatures.opened import Opened
 from sealgate.adapters.signatures.rejection import Rejected
 from sealgate.adapters.signatures.simple_signing import open_attestation, open_simple_signing
-from sealgate.adapters.signatures.subject import Subject
+from sealgate.adapters.signatures.subject import Subject, attests
 from sealgate.adapters.signatures.trusted_roots import TrustedRootFile
 from sealgate.errors import ConfigurationInvalid, Malformed
 from sealgate.evidence.keys import PublicKey
@@ -29,12 +29,13 @@ from sealgate.evidence.signature import (
     Source,
     VerifiedSignature,
 )
+from sealgate.limits import ATTESTATION_BYTES, BUNDLE_BYTES
 from sealgate.oci.digest import Digest
 from sealgate.oci.wire import printable
 
 _log: Final = logging.getLogger(__name__)
 
-_RULES: Final = 2  # counts the changes of this package that judge the same candidate differently
+_RULES: Final = 3  # counts the changes of this package that judge the same candidate differently
 _DETAIL_CHARACTERS: Final = 400
 
 
@@ -81,7 +82,8 @@ class SigstoreVerifier:
                 case Attestation():
                     return open_attestation(candidate.envelope, candidate.annotations)
                 case Bundle():
-                    return open_bundle(candidate.raw, candidate.subject)
+                    most = ATTESTATION_BYTES if candidate.attested else BUNDLE_BYTES
+                    return open_bundle(candidate.raw, candidate.subject, most=most)
 
         attested = isinstance(candidate, Attestation) or (isinstance(candidate, Bundle) and candidate.attested)
         subject = Subject(digest=candidate.subject, attested=attested)
@@ -113,8 +115,11 @@ class SigstoreVerifier:
         keys: Sequence[PublicKey],
         now: datetime,
     ) -> VerifiedSignature | RejectedCandidate:
+        attested = False
         try:
-            return engine.verify(opened(), subject, source, keys, self._trusted, now)
+            made = opened()
+            attested = attests(made.content)
+            return engine.verify(made, subject, source, keys, self._trusted, now)
         except Rejected as step:
             reason, detail = step.reason, step.detail
         except Malformed as bad:
@@ -126,7 +131,8 @@ class SigstoreVerifier:
         except BaseException:  # noqa: BLE001
             _log.warning("verifying %s ended in an error", source, exc_info=True)
             reason, detail = Reason.SIGNATURE_INVALID, "verifying it ended in an error"
-        return RejectedCandidate(source=source, reason=reason, detail=printable(detail, _DETAIL_CHARACTERS))
+        told = printable(detail, _DETAIL_CHARACTERS)
+        return RejectedCandidate(source=source, reason=reason, detail=told, attested=attested)
 
 
 def _opinion(root: TrustedRootFile) -> engine.SecondOpinion | None:

@@ -94,6 +94,7 @@ class _CaseBuilder:
         return Case(
             name=data["name"],
             line=line,
+            repository=Repository(data["repository"]),
             resolved=resolved,
             artifact=artifact,
             listed_by=listed_by,

@@ -1,11 +1,13 @@
 """What a case says was found, as the facts that a verifier would have established."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
-from sealgate.errors import ConfigurationInvalid
+from sealgate.errors import ConfigurationInvalid, JsonMalformed
 from sealgate.evidence.keys import PublicKey
 from sealgate.evidence.reason import Reason
 from sealgate.evidence.signature import (
@@ -18,15 +20,21 @@ from sealgate.evidence.signature import (
     Shortfall,
     Signer,
     Source,
+    Stated,
+    VerifiedAttestation,
     VerifiedSignature,
 )
+from sealgate.oci import strict_json
 from sealgate.oci.digest import Digest
+from sealgate.oci.strict_json import Json
 from sealgate.policy.cases.facts import made_up_digest, moment
 from sealgate.policy.model import Policy
+from sealgate.policy.predicate_types import PREDICATE_TYPES
 from sealgate.policy.problems import Path, did_you_mean
 from sealgate.policy.strict_yaml import Document
 
 _LOG: Final = made_up_digest("the log of a case").hex
+STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 _OF_SIGNATURES: Final = ("log", "at", "reference", "predicate_type", "predicate", "predicate_file")
 _OF_CERTIFICATES: Final = ("identity", "issuer", "claims", "trusted_root")
 
@@ -38,11 +46,17 @@ class EvidenceBuilder:
         policies: whose names for keys are used.
         ring: the keys of the key ring, by name.
         trusted_roots: the names of the trusted roots that there are.
+        read_file: reads the file that a case names, relative to the cases' own; raises `ConfigurationInvalid`.
     """
 
     def __init__(
-        self, policies: Sequence[Policy], ring: Iterable[tuple[str, PublicKey]], trusted_roots: frozenset[str]
+        self,
+        policies: Sequence[Policy],
+        ring: Iterable[tuple[str, PublicKey]],
+        trusted_roots: frozenset[str],
+        read_file: Callable[[str, str], bytes],
     ) -> None:
+        self._read_file = read_file
         self._named: dict[str, dict[str, PublicKey]] = {}
         for name, key in ring:
             self._named.setdefault(name, {})[key.fingerprint] = key
@@ -66,12 +80,13 @@ class EvidenceBuilder:
             document: what says so, at `path`.
             path: where.
             subject: the digest.
-            keys: those that the policies which cover the request name: no other would have been tried.
+            keys: those that the policies which cover the request name.
             now: when it is decided.
             names: of the case, for what is made up.
         """
         tried = {key.fingerprint for key in keys}
         signatures: list[VerifiedSignature] = []
+        attestations: list[VerifiedAttestation] = []
         rejected: list[RejectedCandidate] = []
         shortfalls: list[Shortfall] = []
         for at in range(len(document.items(path))):
@@ -85,13 +100,19 @@ class EvidenceBuilder:
                 reason = Reason(data["unavailable"])
                 shortfalls.append(Shortfall(reason=reason, detail="what there is cannot all be read"))
             elif "signed_by" in data and (signer := self._signer(document, (*place, "signed_by"), tried)) is not None:
-                if isinstance(signer, KeySigner) and signer.fingerprint not in tried:
-                    detail = "signed with a key that no policy which covers the repository names"
-                    rejected.append(RejectedCandidate(source=source, reason=Reason.KEY_NOT_TRUSTED, detail=detail))
+                # By a key that no policy which covers the request names, it is one by another key: so the rules say.
+                fact = _signature(document, place, data, source, signer, now)
+                if "predicate_type" in data:
+                    stated = self._stated(document, place, data, subject)
+                    attestations.append(VerifiedAttestation(fact=replace(fact, stated=stated)))
                 else:
-                    signatures.append(_signature(document, place, data, source, signer, now))
+                    signatures.append(fact)
         return Evidence(
-            subject=subject, signatures=tuple(signatures), rejected=tuple(rejected), shortfalls=tuple(shortfalls)
+            subject=subject,
+            signatures=tuple(signatures),
+            attestations=tuple(attestations),
+            rejected=tuple(rejected),
+            shortfalls=tuple(shortfalls),
         )
 
     def _check_kind(self, document: Document, path: Path, data: dict[str, Any]) -> None:
@@ -107,11 +128,29 @@ class EvidenceBuilder:
                 if field in data:
                     document.refuse((*path, field), f"{field} has no meaning beside {kinds[0]}", "leave it out")
         elif "predicate_type" in data:
-            document.refuse((*path, "predicate_type"), "attestations are not supported yet", "leave it out")
+            if {"predicate", "predicate_file"} <= data.keys():
+                document.refuse((*path, "predicate_file"), "give predicate or predicate_file, not both")
         else:
             for field in ("predicate", "predicate_file"):
                 if field in data:
                     document.refuse((*path, field), f"{field} needs a predicate_type")
+
+    def _stated(self, document: Document, path: Path, data: dict[str, Any], subject: Digest) -> Stated:
+        """An in-toto statement about the subject."""
+        said = data["predicate_type"]
+        uri = PREDICATE_TYPES.get(said, said)
+        if "://" not in uri:
+            hint = did_you_mean(said, PREDICATE_TYPES) or f"a URI, or one of {', '.join(PREDICATE_TYPES)}"
+            document.refuse((*path, "predicate_type"), f"{said} is no type of a predicate", hint)
+        predicate: Json = data.get("predicate", {})
+        if "predicate_file" in data:
+            try:
+                predicate = strict_json.loads(self._read_file(document.file, data["predicate_file"]))
+            except (ConfigurationInvalid, JsonMalformed) as bad:
+                document.refuse((*path, "predicate_file"), str(bad))
+        about: Json = [{"name": "case", "digest": {subject.algorithm: subject.hex}}]
+        statement = {"_type": STATEMENT_TYPE, "subject": about, "predicateType": uri, "predicate": predicate}
+        return Stated(predicate_type=uri, payload=json.dumps(statement).encode())
 
     def _signer(self, document: Document, path: Path, tried: set[str]) -> Signer | None:
         data = document.fitting(path)

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sealgate.evidence.reason import Reason
 from sealgate.evidence.signature import Evidence
+from sealgate.oci.reference import Repository
 from sealgate.policy.decision import Decision, Outcome, Subject
 from sealgate.policy.model import Resolved
 
@@ -56,6 +57,7 @@ class Case:
 
     name: str
     line: int
+    repository: Repository
     resolved: Resolved
     artifact: Facts
     listed_by: ListedBy | None

@@ -76,6 +76,18 @@ def test_a15_a_witness_is_not_the_log() -> None:
     assert checkpoint.verify("\n".join((text, "", forged, own, "")), known(V2)).size == 7
 
 
+def test_one_name_of_several_under_which_the_log_signed_is_that_of_the_origin() -> None:
+    envelope = V1.checkpoint(ROOT, 7)
+    other = signed("rekor.private.test - 1", "rekor.another.test").splitlines()[-1]
+    assert checkpoint.verify(f"{envelope}{other}\n", known(V1)).size == 7
+
+
+def test_what_follows_the_end_of_a_signatures_base64_is_no_part_of_it() -> None:
+    envelope = V2.checkpoint(ROOT, 7, SIGNING_TIME)
+    assert envelope.endswith("=\n")
+    refused(envelope.removesuffix("\n") + "QQ==\n", known(V2), "not signed by the log")
+
+
 @pytest.mark.parametrize("log", [V1, V2], ids=["v1", "v2"])
 def test_a15_a_line_has_the_hint_of_the_logs_key(log: Any) -> None:
     envelope = V1.checkpoint(ROOT, 7) if log is V1 else V2.checkpoint(ROOT, 7, SIGNING_TIME)
@@ -185,9 +197,14 @@ def test_a17_a_checkpoint_has_bounds() -> None:
     refused(most + f"{line}\n", known(V1), "can be read")
     long = signed("rekor.private.test - 1", V1.host, more="x" * 1000 + "\n")
     assert checkpoint.verify(long, known(V1)).size == 7
-    refused(
-        signed("rekor.private.test - 1", V1.host, more="x" * CHECKPOINT_CHARACTERS + "\n"), known(V1), "can be read"
-    )
+    # The signature of a key with a fixed length, so that the note has one too.
+    log = TransparencyLog(key=SigningKey.generate("ed25519"))
+    room = CHECKPOINT_CHARACTERS - len(signed("rekor.private.test - 1", log.host, log, more="\n"))
+    longest = signed("rekor.private.test - 1", log.host, log, more="x" * room + "\n")
+    assert len(longest) == CHECKPOINT_CHARACTERS
+    assert checkpoint.verify(longest, known(log)).size == 7
+    longer = signed("rekor.private.test - 1", log.host, log, more="x" * (room + 1) + "\n")
+    refused(longer, known(log), "can be read")
 
 
 @pytest.mark.parametrize("algorithm", ["ecdsa-p256", "ecdsa-p384", "rsa-2048", "ed25519"])

@@ -15,7 +15,15 @@ from sealgate.adapters.signatures.trusted_roots import TrustedRootFile
 from sealgate.adapters.signatures.verifier import SigstoreVerifier
 from sealgate.errors import ConfigurationInvalid
 from sealgate.evidence.reason import Reason
-from sealgate.evidence.signature import KeylessSigner, KeySigner, LogProof, RejectedCandidate, VerifiedSignature
+from sealgate.evidence.signature import (
+    Attestation,
+    Bundle,
+    KeylessSigner,
+    KeySigner,
+    LogProof,
+    RejectedCandidate,
+    VerifiedSignature,
+)
 from sealgate.oci.digest import Digest
 from sealgate.testing.sigstore import (
     CertificateAuthority,
@@ -139,7 +147,9 @@ def test_a_key_needs_no_log_and_no_root(judge: Any, private_sigstore: PrivateSig
     assert verifier.verify(candidate, judge.public(key), judge.now).log is LogProof.NONE
     for options in ({"logged": True}, {"logged": False, "timestamped": True}):
         candidate = judge.candidate(private_sigstore, form, key, **options)
-        assert isinstance(verifier.verify(candidate, judge.public(key), judge.now), RejectedCandidate)
+        unknown = {"annotations": Reason.LOG_PROMISE_INVALID}.get(form, Reason.LOG_CHECKPOINT_INVALID)
+        verdict = verifier.verify(candidate, judge.public(key), judge.now)
+        assert_rejected(verdict, unknown if options["logged"] else Reason.TIMESTAMP_INVALID)
 
 
 # --- A1: what came with it is of this signature -----------------------------------------------------------------------
@@ -306,11 +316,14 @@ def test_a6_several_logs_and_authorities_are_each_recorded(
 
 def test_the_strongest_proof_is_recorded(judge: Any, private_sigstore: PrivateSigstore, by: Signer) -> None:
     world = private_sigstore.with_parts(logs=(private_sigstore.log, TransparencyLog("other.test")))
-    bundle = world.bundle(judge.subject, by)
-    del entries_of(bundle)[0]["inclusionProof"]
-    verdict = replace(judge, sigstore=world).bundle(bundle, by.key)
-    assert verdict.log is LogProof.INCLUSION
-    assert [one.proof for one in verdict.entries] == [LogProof.PROMISE, LogProof.INCLUSION]
+    for promised, proofs in enumerate(([LogProof.PROMISE, LogProof.INCLUSION], [LogProof.INCLUSION, LogProof.PROMISE])):
+        bundle = world.bundle(judge.subject, by)
+        del entries_of(bundle)[promised]["inclusionProof"]
+        verdict = replace(judge, sigstore=world).bundle(bundle, by.key)
+        assert verdict.log is LogProof.INCLUSION
+        assert [one.proof for one in verdict.entries] == proofs
+        # The one that the log can still be asked about.
+        assert verdict.entry.log == world.logs[promised].key.fingerprint
 
 
 # --- A7 to A10: windows ----------------------------------------------------------------------------------------------
@@ -611,6 +624,17 @@ def test_a_file_needs_no_registry(judge: Any, private_sigstore: PrivateSigstore,
         assert isinstance(judge.verifier.verify_bundle(raw, other, judge.public(by.key), judge.now), RejectedCandidate)
 
 
+def test_a_file_that_is_at_hand_is_signed_or_not(judge: Any, private_sigstore: PrivateSigstore) -> None:
+    """Also with keys of which nothing can be said without it."""
+    key, other = SigningKey.generate("ed25519"), SigningKey.generate("ed25519")
+    raw = compact_json(private_sigstore.message_bundle(MANIFEST, key))
+    for artifact, keys in ((MANIFEST, judge.public(other)), (OTHER, judge.public(key))):
+        bundle = json.loads(raw)
+        del bundle["messageSignature"]["messageDigest"]
+        verdict = judge.verifier.verify_bundle(compact_json(bundle), artifact, keys, judge.now)
+        assert_rejected(verdict, Reason.KEY_NOT_TRUSTED)
+
+
 def test_a_digest_of_another_kind_signs_nothing(judge: Any, private_sigstore: PrivateSigstore, key: SigningKey) -> None:
     raw = compact_json(private_sigstore.message_bundle(MANIFEST, key))
     verdict = judge.verifier.verify_bundle(raw, Digest.of(MANIFEST, "sha512"), judge.public(key), judge.now)
@@ -622,6 +646,18 @@ def test_an_attestation_says_something_of_a_file(judge: Any, private_sigstore: P
     assert_rejected(judge.bundle(bundle, by.key), Reason.PREDICATE_TYPE_MISMATCH)
     verdict = judge.verifier.verify_bundle(compact_json(bundle), MANIFEST, judge.public(by.key), judge.now)
     assert verdict.log is LogProof.INCLUSION
+
+
+def test_an_attestation_that_is_asked_for_is_any_statement(
+    judge: Any, private_sigstore: PrivateSigstore, key: SigningKey
+) -> None:
+    bundle = private_sigstore.bundle(judge.subject, key, predicate_type="https://slsa.dev/provenance/v1", logged=False)
+    places = {"source": judge.source, "subject": judge.subject}
+    for candidate in (
+        Attestation(**places, envelope=compact_json(bundle["dsseEnvelope"]), annotations={}),
+        Bundle(**places, raw=compact_json(bundle), attested=True),
+    ):
+        assert isinstance(judge.verifier.verify(candidate, judge.public(key), judge.now), VerifiedSignature)
 
 
 # --- certificates that come with it -----------------------------------------------------------------------------------

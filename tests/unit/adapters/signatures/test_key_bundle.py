@@ -3,6 +3,8 @@
 import base64
 import hashlib
 import json
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from sealgate.evidence.reason import Reason
 from sealgate.evidence.signature import KeySigner, LogProof, LogRecord, RejectedCandidate, VerifiedSignature
 from sealgate.limits import BUNDLE_BYTES, CHAIN_CERTIFICATES, LOG_ENTRIES, SIGNED_PAYLOAD_BYTES, TIMESTAMPS
 from sealgate.oci.digest import Digest
-from sealgate.testing.sigstore import PrivateSigstore, SigningKey, as_version
+from sealgate.testing.sigstore import PrivateSigstore, SigningKey, TimeRange, as_version
 from sealgate.testing.sigstore.dsse import COSIGN_SIGN, statement
 from sealgate.testing.sigstore.encoding import JsonObject, compact_json
 from sealgate.testing.sigstore.keys import Algorithm
@@ -82,6 +84,20 @@ def test_a_proof_that_nothing_dates_counts_as_long_as_the_root_trusts_the_logs_k
     assert_rejected(
         judge.at(verdict.expires.replace(second=1)).bundle(bundle, key), Reason.TRUSTED_ROOT_KEY_OUTSIDE_VALIDITY
     )
+
+
+def test_a_proof_that_nothing_dates_counts_as_long_as_every_log_is_trusted(
+    judge: Any, private_sigstore: PrivateSigstore, key: SigningKey
+) -> None:
+    days = [private_sigstore.now + timedelta(days=days) for days in (200, 100)]
+    ending = [
+        TransparencyLog(f"{end:%j}.test", valid_for=TimeRange(start=private_sigstore.start, end=end)) for end in days
+    ]
+    world = private_sigstore.with_parts(logs=(TransparencyLog("endless.test"), *ending))
+    bundle = world.bundle(judge.subject, key)
+    for entry in bundle["verificationMaterial"]["tlogEntries"]:
+        del entry["inclusionPromise"]
+    assert replace(judge, sigstore=world).bundle(bundle, key).expires == days[1]
 
 
 def test_the_first_entry_of_a_log_is_one_as_any(judge: Any, private_sigstore: PrivateSigstore, key: SigningKey) -> None:

@@ -257,6 +257,12 @@ def test_a6_a_certificate_has_an_sct_and_no_two_of_one_log(
     assert_rejected(verdict, Reason.SCT_INVALID, told)
 
 
+def test_a17_a_certificate_has_so_many_scts_and_no_more(judge: Any, private_sigstore: PrivateSigstore) -> None:
+    several = private_sigstore.with_parts(ct_logs=[CtLog() for _ in range(SCTS)])
+    bundle = several.bundle(judge.subject, several.keyless(identity=WORKFLOW, issuer=ISSUER))
+    assert replace(judge, sigstore=several).bundle(bundle).log is LogProof.INCLUSION
+
+
 def test_each_of_several_scts_must_hold(judge: Any, private_sigstore: PrivateSigstore) -> None:
     two = private_sigstore.with_parts(ct_logs=(CtLog(), CtLog()))
     bundle = two.bundle(judge.subject, two.keyless(identity=WORKFLOW, issuer=ISSUER))
@@ -340,6 +346,15 @@ def test_without_a_log_entry_nothing_of_a_log_is_recorded(
     """No policy is satisfied by it: a rule with certificates always asks for an entry."""
     verdict = judge.bundle(private_sigstore.bundle(judge.subject, signer, logged=False, timestamped=True))
     assert (verdict.log, verdict.entries, verdict.signed_at) == (LogProof.NONE, (), (private_sigstore.now,))
+
+
+def test_a_root_without_a_log_vouches_for_what_has_no_entry(
+    judge: Any, private_sigstore: PrivateSigstore, signer: CertifiedKey
+) -> None:
+    """sigstore-python takes no such root, and so has no say in it."""
+    judge = judge.with_root(lambda root: root.pop("tlogs"))
+    verdict = judge.bundle(private_sigstore.bundle(judge.subject, signer, logged=False, timestamped=True))
+    assert (verdict.log, verdict.signed_at) == (LogProof.NONE, (private_sigstore.now,))
 
 
 def test_a_promise_alone_is_recorded_as_one(

@@ -11,11 +11,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from sealgate.adapters.signatures import second_opinion
+from sealgate.adapters.signatures import second_opinion, trusted_roots
 from sealgate.adapters.signatures.trusted_roots import TrustedRootFile, Window
 from sealgate.adapters.signatures.verifier import SigstoreVerifier
 from sealgate.errors import ConfigurationInvalid
-from sealgate.testing.sigstore import PrivateSigstore, RekorV2Log
+from sealgate.testing.sigstore import CtLog, PrivateSigstore, RekorV2Log, SigningKey
 from sealgate.testing.sigstore.encoding import JsonObject
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -45,6 +45,12 @@ def test_the_public_good_root_ships_with_sigstore_python() -> None:
     assert len(root.logs) == len(root.ct_logs) == len(root.authorities) == 2
     assert len(root.timestamp_authorities) == 1
     SigstoreVerifier({"default": root})
+
+
+def test_a_package_without_a_root_is_a_problem_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trusted_roots, "_PUBLIC_GOOD_FILE", ("nothing.json",))
+    with pytest.raises(ConfigurationInvalid, match="the sigstore package has none"):
+        TrustedRootFile.public_good()
 
 
 def test_what_cannot_be_read_is_a_problem_of_the_settings(tmp_path: Path) -> None:
@@ -77,6 +83,8 @@ def validity(root: JsonObject) -> JsonObject:
         lambda root: root["tlogs"][0]["logId"].update(keyId=""),
         lambda root: root["tlogs"][0]["publicKey"].update(rawBytes="%%%"),
         lambda root: root["tlogs"][0]["publicKey"].update(rawBytes="AAAA"),
+        lambda root: root["tlogs"][0]["publicKey"].update(rawBytes=f"!{root['tlogs'][0]['publicKey']['rawBytes']}"),
+        lambda root: root["tlogs"].append({**root["tlogs"][0], "publicKey": {"validFor": validity(root)}}),
         lambda root: root["tlogs"][0]["publicKey"].pop("validFor"),
         lambda root: root["ctlogs"][0]["publicKey"].pop("validFor"),
         lambda root: root["certificateAuthorities"][0].pop("validFor"),
@@ -92,6 +100,9 @@ def validity(root: JsonObject) -> JsonObject:
         lambda root: root["ctlogs"][0]["logId"].update(keyId=root["tlogs"][0]["logId"]["keyId"]),
         lambda root: root["tlogs"][0].update(checkpointKeyId={"keyId": "%"}),
         lambda root: root["tlogs"][0].update(baseUrl="file:///rekor"),
+        lambda root: root["tlogs"][0].update(baseUrl="ftp://rekor.private.test"),
+        lambda root: root["tlogs"][0].update(baseUrl="https:///rekor"),
+        lambda root: root["tlogs"][0].update(baseUrl="https://rekor.private.test:0"),
         lambda root: validity(root).update(end="2020-01-01T00:00:00Z"),
         lambda root: validity(root).pop("start"),
         lambda root: validity(root).update(start=""),
@@ -126,6 +137,29 @@ def test_a6_one_key_is_one_log_whatever_it_is_called(private_sigstore: PrivateSi
     assert len(TrustedRootFile.parse(world.trusted_root_json(), "mine").logs) == 1
     with pytest.raises(ConfigurationInvalid, match="twice"):
         TrustedRootFile.parse(edited(world, twice), "mine")
+
+
+def test_a6_one_id_is_one_log_whatever_its_key(private_sigstore: PrivateSigstore) -> None:
+    world = private_sigstore.with_parts(logs=(RekorV2Log(), RekorV2Log("another.test")))
+    assert len(TrustedRootFile.parse(world.trusted_root_json(), "mine").logs) == 2
+    with pytest.raises(ConfigurationInvalid, match="twice"):
+        TrustedRootFile.parse(edited(world, lambda root: root["tlogs"][1].update(logId=root["tlogs"][0]["logId"])), "x")
+
+
+@pytest.mark.parametrize(("part", "size"), [("tlogs", 4), ("tlogs", 33), ("ctlogs", 32)])
+def test_a20_an_id_that_cannot_be_that_of_its_key_is_refused(
+    private_sigstore: PrivateSigstore, part: str, size: int
+) -> None:
+    """Only that of a log of Rekor v2 may be made of more than its key."""
+    world = private_sigstore.with_parts(log=RekorV2Log(), ct_logs=[CtLog(key=SigningKey.generate("ed25519"))])
+    for length, good in ((32, part == "tlogs"), (size, False)):
+        log_id = base64.b64encode(bytes(length)).decode()
+        raw = edited(world, lambda root, log_id=log_id: root[part][0].update(logId={"keyId": log_id}))
+        if good:
+            assert TrustedRootFile.parse(raw, "mine").logs
+        else:
+            with pytest.raises(ConfigurationInvalid, match="is not that of its key"):
+                TrustedRootFile.parse(raw, "mine")
 
 
 @pytest.mark.parametrize(
@@ -163,6 +197,12 @@ def test_a_root_may_have_no_ct_log_and_then_vouches_for_no_certificate(private_s
     root = TrustedRootFile.parse(edited(private_sigstore, lambda root: root.pop("ctlogs")), "mine")
     assert root.ct_logs == {}
     SigstoreVerifier({"default": root})
+
+
+def test_a_key_may_have_been_trusted_for_one_moment(private_sigstore: PrivateSigstore) -> None:
+    raw = edited(private_sigstore, lambda root: validity(root).update(end=validity(root)["start"]))
+    (log,) = TrustedRootFile.parse(raw, "mine").logs.values()
+    assert log.window.end == log.window.start
 
 
 def test_a_log_with_a_key_that_is_not_accepted_is_passed_over(private_sigstore: PrivateSigstore) -> None:

@@ -93,7 +93,7 @@ def test_the_good_ones_are_good(name: str) -> None:
 
 
 def test_it_says_which_rules_and_libraries_judged() -> None:
-    assert VERIFIER.version.startswith("2 sigstore-4.")
+    assert VERIFIER.version.startswith("3 sigstore-4.")
     assert "cryptography-" in VERIFIER.version
     assert "rfc3161-client-" in VERIFIER.version
 
@@ -223,7 +223,7 @@ def test_a31_whatever_a_step_ends_in_is_no_success(
 
 
 def test_a_stop_of_the_program_is_not_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
-    def stop(*_: object) -> None:
+    def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(verifier, "open_bundle", stop)

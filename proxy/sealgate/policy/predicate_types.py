@@ -1,0 +1,26 @@
+"""Names of predicate types: cosign's short ones, and the URIs that stand in statements."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+PREDICATE_TYPES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "custom": "https://cosign.sigstore.dev/attestation/v1",
+        "cyclonedx": "https://cyclonedx.org/bom",
+        "link": "https://in-toto.io/Link/v1",
+        "openvex": "https://openvex.dev/ns",
+        "slsaprovenance": "https://slsa.dev/provenance/v0.2",
+        "slsaprovenance02": "https://slsa.dev/provenance/v0.2",
+        "slsaprovenance1": "https://slsa.dev/provenance/v1",
+        "spdx": "https://spdx.dev/Document",
+        "spdxjson": "https://spdx.dev/Document",
+        "vuln": "https://cosign.sigstore.dev/attestation/vuln/v1",
+    }
+)
+"""What cosign's short names mean (cosign pkg/cosign/attestation, `--type`)."""
+
+
+def short(uri: str) -> str:
+    """What people give `cosign attest --type`: the short name where there is one."""
+    return next((name for name, meant in PREDICATE_TYPES.items() if meant == uri), uri)
