@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sealgate.evidence.keys import PublicKey
+from sealgate.evidence.predicate import PredicateTest
 from sealgate.evidence.signature import LogProof
 from sealgate.oci.digest import Digest
 from sealgate.policy.matchers import Exact
@@ -51,12 +52,14 @@ CHANGES = {
         "name": "q", "description": "d", "fix": "f", "mode": Mode.WARN, "allow_unsigned": True, "rules": (),
         "exemptions": (), "denied": Denied(digests=frozenset({Digest.of(b"2")})),
         "on_unsigned_push": OnUnsignedPush.HOLD, "immutable_tags": (Exact("1"),),
+        "signature_repository": Exact("signatures/app"),
     },
     Rule: {
         "name": "s", "signature_type": SignatureType.ATTESTATION, "required": False,
         "artifact_types": frozenset({"oci"}), "alternatives": (KEY,), "threshold": 2, "log": LogProof.PROMISE,
         "fetches_proof": True, "references": frozenset({"a"}), "max_age": timedelta(1), "min_signed_at": NOW,
-        "covers_children": False, "allow_unsigned": True, "fix": "f",
+        "covers_children": False, "allow_unsigned": True, "fix": "f", "predicate_type": "https://t.example",
+        "predicate": PredicateTest(schema="{}"),
     },
     KeyRequirement: {"name": "l", "key": TWO, "sign_with": "s", "not_before": NOW, "not_after": NOW},
     KeylessRequirement: {
@@ -65,6 +68,7 @@ CHANGES = {
     Exemption: {
         "digest": Digest.of(b"2"), "reason": "s", "expires": NOW + timedelta(1), "approved_by": "ann",
     },
+    PredicateTest: {"schema": "{}", "conditions": ("true",)},
     Denied: {"digests": frozenset({Digest.of(b"3")}), "identities": (Exact("x"),), "keys": (KEY,)},
 }  # fmt: skip
 
@@ -79,6 +83,8 @@ def policy(kind, name):
             return replace(POLICY, rules=(replace(RULE, **change),))
         case "Exemption":
             return replace(POLICY, exemptions=(replace(EXEMPTION, **change),))
+        case "PredicateTest":
+            return replace(POLICY, rules=(replace(RULE, predicate=PredicateTest(**change)),))
         case "Denied":
             return replace(POLICY, denied=Denied(**change))
     changed = tuple(replace(one, **change) if isinstance(one, kind) else one for one in RULE.alternatives)
