@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from sealgate.adapters.clock import SystemClock
+from sealgate.oci import media_types
 from sealgate.oci.digest import Digest
 from sealgate.policy import schema
 from sealgate.testing import images
@@ -209,3 +210,24 @@ async def test_a26_each_child_is_signed_where_the_policy_asks_for_it(registry, g
             assert reason(await world.client.pull("team/app", str(child.digest))) == told
         await world.client.push_signature("team/app", world.signature(first.digest))
         assert (await world.client.pull("team/app", str(first.digest))).status == 200
+
+
+async def test_a21_no_content_type_chooses_which_rules_are_for_an_index(registry, gate_world, reason):
+    """An index that states no media type is what its `Content-Type` says, and that is not in its digest."""
+    plain = images.index(seed=40)
+    document = json.loads(plain.raw)
+    del document["mediaType"]
+    raw = json.dumps(document).encode()
+    both = policy(
+        "  - name: indexes\n"
+        f"    artifact_types: ['{media_types.OCI_INDEX}']\n"
+        "    key_requirements: [{type: key, public_key: other.pub}]\n"
+        "    rekor: {required: false}\n"
+    )
+    async with gate_world(registry, both) as world:
+        for number, media_type in enumerate((media_types.DOCKER_INDEX, media_types.OCI_INDEX)):
+            index = Artifact(raw, media_type, (), plain.children)
+            world.add("team/app", index, f"{number}.0")
+            await world.client.push_signature("team/app", world.signature(index.digest))
+            reply = await world.client.pull("team/app", f"{number}.0")
+            assert (reply.status, reason(reply)) == (403, "key-not-trusted")

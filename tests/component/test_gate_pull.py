@@ -98,7 +98,7 @@ async def test_fifty_who_ask_at_once_share_one_verification(world):
 # Indexes
 
 
-async def test_a_signed_index_admits_its_children(world):
+async def test_a26_a_signed_index_admits_its_children(world):
     index = world.add("team/app", images.index(seed=10))
     assert (await world.client.pull("team/app", "1.0")).status == 200
     for child in index.children:
@@ -107,7 +107,7 @@ async def test_a_signed_index_admits_its_children(world):
     assert world.gate.decisions[-1]["covered_by"] == str(index.digest)
 
 
-async def test_a_signed_index_admits_nothing_in_another_repository(world):
+async def test_a26_a_signed_index_admits_nothing_in_another_repository(world):
     index = world.add("team/app", images.index(seed=10))
     world.registry.add_artifact("team/other", index, "1.0")  # without its signature
     assert (await world.client.pull("team/app", "1.0")).status == 200
@@ -118,21 +118,21 @@ async def test_a_signed_index_admits_nothing_in_another_repository(world):
         assert child.raw not in reply.body
 
 
-async def test_a_child_is_not_known_before_its_index(world, reason):
+async def test_a26_a_child_is_not_known_before_its_index(world, reason):
     index = world.add("team/app", images.index(seed=10))
     reply = await world.client.pull("team/app", str(index.children[0].digest))
     assert (reply.status, reason(reply)) == (403, "child-of-unknown-index")
     assert "tag" in json.loads(reply.body)["errors"][0]["message"]
 
 
-async def test_an_unsigned_index_admits_nothing(world, reason):
+async def test_a26_an_unsigned_index_admits_nothing(world, reason):
     index = world.add("team/app", images.index(seed=10), signed=False)
     assert (await world.client.pull("team/app", "1.0")).status == 403
     reply = await world.client.pull("team/app", str(index.children[0].digest))
     assert (reply.status, reason(reply)) == (403, "signature-missing")
 
 
-async def test_a_child_is_admitted_by_itself_where_its_index_is_not(world):
+async def test_a26_a_child_is_admitted_by_itself_where_its_index_is_not(world):
     index = world.add("team/app", images.index(seed=10), signed=False)
     world.put("team/app", world.signature(index.children[0].digest))
     assert (await world.client.pull("team/app", "1.0")).status == 403
@@ -140,7 +140,7 @@ async def test_a_child_is_admitted_by_itself_where_its_index_is_not(world):
     assert (await world.client.pull("team/app", str(index.children[1].digest))).status == 403
 
 
-async def test_a_signed_index_of_indexes_admits_what_they_list(world):
+async def test_a26_a_signed_index_of_indexes_admits_what_they_list(world):
     inner = images.index(seed=20)
     outer = world.add("team/app", images.index([inner], seed=10))
     for reference in ("1.0", str(inner.digest), str(inner.children[0].digest)):

@@ -38,8 +38,9 @@ def is_image(kinds: tuple[Kind, ...]) -> bool:
 
 
 def _index_claims(index: Index) -> list[frozenset[str]]:
+    # Of both families: which it is need not be in its bytes, and a rule or a kept decision must not hang on a header.
     own = [frozenset({index.artifact_type})] if index.artifact_type else []
-    return [IMAGE | {index.media_type}, *own]
+    return [IMAGE | mt.INDEXES, *own]
 
 
 def _claims(manifest: ImageManifest) -> list[frozenset[str]]:

@@ -8,6 +8,7 @@ from sealgate.evidence.reason import Reason
 from sealgate.oci.digest import Digest
 from sealgate.policy.decide import conclude
 from sealgate.policy.decision import Decision, Finding, Outcome, RuleResult
+from sealgate.policy.denied import is_final
 from sealgate.policy.model import Resolved
 
 
@@ -34,7 +35,7 @@ def cover(
     """
     if not child.policy:  # nothing to stand in for: only a rule's refusal names a policy, and can be covered
         return child
-    if any(result.finding and result.finding.reason is Reason.DENIED_BY_POLICY for result in child.results):
+    if any(is_final(result) for result in child.results):
         return child
     each = {
         (policy.name, rule.name) for policy in resolved.policies for rule in policy.rules if not rule.covers_children

@@ -164,6 +164,35 @@ class TestDenied:
             assert decision.finding is not None
             assert decision.finding.source == str(bad.source)
 
+    @pytest.mark.parametrize("asks", [{"rules": (rule("a"),)}, {"allow_unsigned": True}])
+    @pytest.mark.parametrize("mode", Mode)
+    def test_a25_whether_a_signer_who_is_denied_signed_is_in_doubt_while_something_cannot_be_read(
+        self, asks: dict[str, Any], mode: Mode
+    ) -> None:
+        for denied in (self.signers("eve@evil.example"), self.signers(keys=("old",))):
+            decision = ask(policy(denied=denied, mode=mode, **asks), evidence=(signed("a"),), shortfalls=(LOST,))
+            assert (decision.outcome, reason(decision)) == (Outcome.UNDETERMINED, Reason.UPSTREAM_UNAVAILABLE)
+            assert (decision.policy, decision.rule) == ("p", "denied")
+
+    def test_a25_that_doubt_is_not_covered_by_an_index_or_an_exception(self) -> None:
+        live = Exemption(digest=INDEX, reason="x", expires=NOW + DAY)
+        for name in ("signed", "denied"):
+            asks = policy(rule("a", name=name), denied=self.signers("eve@evil.example"), exemptions=(live,))
+            index = ask(asks, evidence=(signed("a"),), digest=INDEX)
+            assert index.admitted
+            assert cover(ask(asks), [index], resolved(asks), NOW).admitted
+            child = ask(asks, shortfalls=(LOST,))
+            assert cover(child, [index], resolved(asks), NOW).outcome is Outcome.UNDETERMINED
+
+    def test_a17_what_says_nothing_of_signers_leaves_no_doubt_about_them(self) -> None:
+        """Nor does junk: more than is read never takes an admission away (design section 5)."""
+        asks = policy(rule("a"), denied=self.signers("eve@evil.example"))
+        for reason_ in (Reason.EVIDENCE_TOO_MUCH, Reason.LOG_UNAVAILABLE):
+            short = Shortfall(reason=reason_, detail="x")
+            assert ask(asks, evidence=(signed("a"),), shortfalls=(short,)).admitted
+        digests = policy(rule("a"), denied=Denied(digests=frozenset({INDEX})))
+        assert ask(digests, evidence=(signed("a"),), shortfalls=(LOST,)).admitted
+
     def test_what_it_says(self) -> None:
         denied = self.signers("eve@evil.example", keys=("old",))
         told = [

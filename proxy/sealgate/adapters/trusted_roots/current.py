@@ -173,13 +173,16 @@ class RootsInUse:
 def _resting_on(
     found: VerifiedSignature, states: Mapping[str, RootState], now: datetime
 ) -> VerifiedSignature | RejectedCandidate:
-    """The fact with the end of the root it rests on; none, when that is over. A key without a log entry rests on none.
+    """The fact with the end of the root it rests on; none, when that is over.
+
+    A key rests on none but for what came with it: a log entry, or a timestamp, on whose word its window and how fresh
+    it is are judged (attacks A3).
 
     `decide` keeps no admission past `expires`.
     """
     if isinstance(found.signer, KeylessSigner):
         name = found.signer.trusted_root
-    elif found.log is not LogProof.NONE:
+    elif found.log is not LogProof.NONE or found.timestamps:
         name = DEFAULT
     else:
         return found

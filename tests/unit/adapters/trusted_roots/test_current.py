@@ -1,5 +1,6 @@
 """The roots in use: what a verdict becomes when the root it rests on is not there, or is over."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -87,6 +88,16 @@ def test_a29_what_rests_on_a_root_that_is_over_is_in_doubt(signer, log, over, fa
         assert f"trusted root {over} could not be refreshed" in found.detail
     else:
         assert found == verified(signer, log)
+
+
+def test_a29_a_time_that_an_authority_of_a_root_that_is_over_vouches_for_is_in_doubt():
+    """A key needs no root; that it signed within its window, or lately, is on the word of the root's authority (A3)."""
+    answer = replace(verified(BY_KEY, LogProof.NONE), timestamps=(PAST,), signed_at=(PAST,))
+    assert judged(answer, acme=RootState(root=OTHER, confirmed=PAST, expires=PAST)) == answer
+    assert judged(answer, RootState(root=ROOT, confirmed=NOW, expires=SOON)) == replace(answer, expires=SOON)
+    found = judged(answer, RootState(root=ROOT, confirmed=PAST, expires=PAST))
+    assert isinstance(found, RejectedCandidate)
+    assert found.reason is Reason.TRUSTED_ROOT_UNUSABLE
 
 
 @pytest.mark.parametrize(
