@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import sys
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -632,7 +633,8 @@ async def test_sighup_reads_again(tmp_path, registry, world):
     (tmp_path / "release.pub").write_bytes(world.key.public_pem)
     (tmp_path / "root.json").write_bytes(world.sigstore.trusted_root_json())
     running = await asyncio.create_subprocess_exec(
-        *("sealgate", "serve", "--upstream", registry.url, "--policies", str(tmp_path / "signed.yaml")),
+        *(sys.executable, "-m", "sealgate.cli.main", "serve", "--upstream", registry.url),
+        *("--policies", str(tmp_path / "signed.yaml")),
         *("--listen", "127.0.0.1:0", "--trusted-root", str(tmp_path / "root.json")),
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, env={**os.environ},
     )  # fmt: skip
