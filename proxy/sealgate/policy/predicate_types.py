@@ -13,8 +13,8 @@ PREDICATE_TYPES: Final[Mapping[str, str]] = MappingProxyType(
         "slsaprovenance": "https://slsa.dev/provenance/v0.2",
         "slsaprovenance02": "https://slsa.dev/provenance/v0.2",
         "slsaprovenance1": "https://slsa.dev/provenance/v1",
+        "spdxjson": "https://spdx.dev/Document",  # the first of one meaning is told: `spdx` attests a text, not JSON
         "spdx": "https://spdx.dev/Document",
-        "spdxjson": "https://spdx.dev/Document",
         "vuln": "https://cosign.sigstore.dev/attestation/vuln/v1",
     }
 )

@@ -76,13 +76,30 @@ class Keyless:
 
     def sign(self, way: Way, reference: str, *, identity: str = IDENTITY, issuer: str = ISSUER) -> Result:
         """`cosign sign` with an identity token of this identity and issuer."""
+        return self._run(way, "sign", reference, identity=identity, issuer=issuer)
+
+    def attest(
+        self,
+        way: Way,
+        reference: str,
+        kind: str,
+        predicate: Path,
+        *,
+        identity: str = IDENTITY,
+        issuer: str = ISSUER,
+    ) -> Result:
+        """`cosign attest` of a predicate in a file, as `sign`."""
+        stated = ("--type", kind, "--predicate", str(predicate))
+        return self._run(way, "attest", *stated, reference, identity=identity, issuer=issuer)
+
+    def _run(self, way: Way, command: str, *words: str, identity: str, issuer: str) -> Result:
         server = self.servers[way.rekor]
         config = self.shell.home / f"signing-config-{way.rekor}-{way.timestamped}.json"
         config.write_text(json.dumps(server.signing_config(timestamped=way.timestamped)))
         places = {"url": server.url, "timestamp": server.timestamp_url, "config": config, "root": self.root}
         flags = [flag.format(**places) for flag in way.flags]
         token = server.identity_token(identity=identity, issuer=issuer)
-        words = ("sign", "--yes", "--identity-token", token, *flags, reference)
+        words = (command, "--yes", "--identity-token", token, *flags, *words)
         # cosign 2 without a signing config has no other way to be told by whose keys it checks what it is given.
         keys = self.environment if way.cosign == "cosign2" and way.flags[: len(_URLS)] == _URLS else {}
         return self.shell.run(need(way.cosign), *words, **keys)
