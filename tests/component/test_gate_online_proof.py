@@ -129,7 +129,7 @@ async def test_a29_the_log_is_not_asked_for_rules_about_other_artifacts(world):
     assert world.server.requests == []
 
 
-async def test_a_log_that_does_not_answer_leaves_it_open(world, reason, registry):
+async def test_f7_a_log_that_does_not_answer_leaves_it_open(world, reason, registry):
     world.sign()
     async with world.gate(base_url="http://127.0.0.1:1") as client:
         reply = await client.pull("team/app", "1.0")
@@ -138,7 +138,7 @@ async def test_a_log_that_does_not_answer_leaves_it_open(world, reason, registry
         assert IMAGE.raw not in reply.body
 
 
-async def test_a_log_that_is_back_is_asked_again(world, reason, registry):
+async def test_f7_a_log_that_is_back_is_asked_again(world, reason, registry):
     """A doubt is not kept: the next pull asks."""
     world.sign()
     registry.script(ASKED, Answer(status=503), times=1)

@@ -300,12 +300,19 @@ class Judge:
         return refuse(Subject(digest=digest, kinds=()), Finding(reason=reason, text=text), self._clock.now())
 
     async def _cached(self, key: DecisionKey) -> Decision | None:
-        """A decision that still holds. A store that cannot be read is a miss: it changes no decision (attacks B34)."""
+        """A decision that still holds. A store that cannot be read is a miss: it changes no decision (attacks B34).
+
+        So is one that holds longer than any made now would: the clock was put back since (attacks F15), or the setting
+        was made smaller.
+        """
         try:
             known = await self._store.decision(key)
         except StateUnavailable:
             return None
-        return known if known is not None and known.valid_until > self._clock.now() else None
+        if known is None:
+            return None
+        now = self._clock.now()
+        return known if now < known.valid_until <= now + timedelta(seconds=self._admit_seconds) else None
 
     async def _save(self, key: DecisionKey, decision: Decision) -> None:
         if decision.outcome is Outcome.UNDETERMINED:

@@ -25,3 +25,7 @@ class FixedClock:
     def advance(self, seconds: float) -> None:
         """Move both of its hands forward."""
         self._seconds += seconds
+
+    def jump(self, seconds: float) -> None:
+        """Put the wall clock forward or back, and leave the other hand as it is: what an administrator or NTP does."""
+        self._now += timedelta(seconds=seconds)

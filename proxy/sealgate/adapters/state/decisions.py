@@ -12,6 +12,9 @@ from sealgate.ports import Clock, DecisionKey
 class RecentDecisions:
     """The decisions asked for last, under their whole key.
 
+    Each ends by both hands of the clock: at its `valid_until`, and as long after it was put as it was to hold then. A
+    wall clock that is put back prolongs nothing (attacks F15).
+
     Args:
         clock: by which they end.
         most: how many are kept.
@@ -20,15 +23,16 @@ class RecentDecisions:
     def __init__(self, clock: Clock, most: int = DECISIONS_IN_MEMORY) -> None:
         self._clock = clock
         self._most = most
-        self._decisions: OrderedDict[DecisionKey, Decision] = OrderedDict()
+        self._decisions: OrderedDict[DecisionKey, tuple[Decision, float]] = OrderedDict()
         self._about: dict[tuple[Repository, Digest], set[DecisionKey]] = {}
 
     def get(self, key: DecisionKey) -> Decision | None:
         """The decision saved under an equal key; None also when it is over."""
-        decision = self._decisions.get(key)
-        if decision is None:
+        known = self._decisions.get(key)
+        if known is None:
             return None
-        if decision.valid_until <= self._clock.now():
+        decision, end = known
+        if decision.valid_until <= self._clock.now() or end <= self._clock.monotonic():
             self._drop(key)
             return None
         self._decisions.move_to_end(key)
@@ -37,7 +41,8 @@ class RecentDecisions:
     def put(self, key: DecisionKey, decision: Decision) -> None:
         """Keep a decision."""
         refuse_undetermined(decision)
-        self._decisions[key] = decision
+        holds = (decision.valid_until - self._clock.now()).total_seconds()
+        self._decisions[key] = (decision, self._clock.monotonic() + holds)
         self._decisions.move_to_end(key)
         self._about.setdefault((key.repository, key.digest), set()).add(key)
         if len(self._decisions) > self._most:
@@ -46,7 +51,7 @@ class RecentDecisions:
     def forget_denials(self, repository: Repository, digest: Digest) -> None:
         """Drop every decision on this digest that is not an admission."""
         for key in tuple(self._about.get((repository, digest), ())):
-            if self._decisions[key].outcome is not Outcome.ADMIT:
+            if self._decisions[key][0].outcome is not Outcome.ADMIT:
                 self._drop(key)
 
     def forget(self, repository: Repository) -> None:

@@ -52,7 +52,7 @@ async def test_the_same_root_is_confirmed_and_nothing_else_changes(client):
     assert (client.roots.version, client.roots.trusted_roots_digest) == (verifier, digest)
 
 
-async def test_a29_dead_at_the_start(client, caplog):
+async def test_f8_dead_at_the_start(client, caplog):
     client.mirror.answers["*"] = lambda request: request.connection.close()
     assert not await client.refresh()
     assert client.uses is None
@@ -66,7 +66,7 @@ async def test_a29_nobody_listens_there(client):
     assert "127.0.0.1:1" in client.state.problem
 
 
-async def test_a29_dead_later(client, caplog):
+async def test_f8_dead_later(client, caplog):
     await client.refresh()
     client.mirror.answers["*"] = lambda request: request.send_error(500)
     client.clock.moved = timedelta(days=2)
@@ -87,7 +87,7 @@ async def test_a29_an_expired_timestamp_says_nothing_new_and_takes_nothing_away(
     assert client.state.holds(client.clock.now())
 
 
-async def test_a29_the_last_good_one_holds_until_its_repositorys_word_for_it_ends(client, caplog):
+async def test_f8_the_last_good_one_holds_until_its_repositorys_word_for_it_ends(client, caplog):
     await client.refresh()
     client.mirror.answers["*"] = lambda request: request.send_error(500)
     assert client.state.expires == client.mirror.now + timedelta(days=90)
