@@ -20,11 +20,12 @@ _REPORT = Path(__file__).with_name("report.lua")
 
 
 @dataclass(frozen=True, slots=True)
-class _Load:
+class Load:
     """One run of wrk."""
 
     per_second: float
     p99_ms: float
+    slowest_ms: float
     cpu_ms: float
     """What the server itself spent on a request."""
 
@@ -36,8 +37,8 @@ def measure(world: World, gate: Server, registry: Server, nginx: Server) -> Iter
         for server in (gate, registry, nginx):
             with connected(server) as client:
                 client.manifest(SMALL, reference)
-            _load(server, path, seconds=1)
-        runs = interleaved(ROUNDS, {server.name: partial(_load, server, path) for server in (registry, gate, nginx)})
+            load(server, path, seconds=1)
+        runs = interleaved(ROUNDS, {server.name: partial(load, server, path) for server in (registry, gate, nginx)})
         name = f"warm manifest by {kind}"
         for peer in (registry.name, nginx.name):
             yield from _rows(name, runs["gate"], peer, runs[peer])
@@ -45,13 +46,13 @@ def measure(world: World, gate: Server, registry: Server, nginx: Server) -> Iter
         yield compare(f"{name}, CPU", "ms", [run.cpu_ms for run in ours], nginx.name, [run.cpu_ms for run in theirs])
 
 
-def _rows(name: str, ours: Sequence[_Load], against: str, peer: Sequence[_Load]) -> Iterator[Row]:
+def _rows(name: str, ours: Sequence[Load], against: str, peer: Sequence[Load]) -> Iterator[Row]:
     rate, slowest = [run.per_second for run in ours], [run.p99_ms for run in ours]
     yield compare(name, "requests/s", rate, against, [run.per_second for run in peer], at_least(0.5))
     yield compare(f"{name}, p99", "ms", slowest, against, [run.p99_ms for run in peer], at_most(2))
 
 
-def _load(server: Server, path: str, seconds: int = SECONDS) -> _Load:
+def load(server: Server, path: str, seconds: int = SECONDS) -> Load:
     """Ask for one thing over and over.
 
     Raises:
@@ -65,8 +66,9 @@ def _load(server: Server, path: str, seconds: int = SECONDS) -> _Load:
     told = json.loads(done.stdout.splitlines()[-1])
     if told["failed"] or not told["requests"]:
         raise RuntimeError(f"{server.name}: {told['failed']} of {told['requests']} requests failed\n{done.stdout}")
-    return _Load(
+    return Load(
         per_second=told["requests"] / told["microseconds"] * 1e6,
         p99_ms=told["p99_microseconds"] / 1000,
+        slowest_ms=told["slowest_microseconds"] / 1000,
         cpu_ms=cpu / told["requests"] * 1000,
     )

@@ -5,6 +5,7 @@ Needs what `tests/clients/install.py` installs: docker-registry, nginx, wrk, cos
 """
 
 import json
+import shutil
 import signal
 import sys
 import tempfile
@@ -21,6 +22,7 @@ import conditions
 import machine
 import manifests
 import memory
+import policies
 import servers
 import verify
 from harness.programs import find
@@ -67,7 +69,13 @@ def _measured(folder: Path, progress: Console) -> Iterator[Row]:
             yield from cold.measure(world, home("cosign"), gate, registry)
             yield from verify.measure(world, home("verify"), gate, registry)
             yield from conditions.measure()
+            yield from policies.measure(home("policies"))
+            yield from policies.attestations(world, home("cosign3"), gate, registry)
             yield from blobs.measure(world, gate, registry, nginx, stock)
+        many = shutil.copytree(world.policies, home("many") / "policies")
+        policies.fill(many)
+        with servers.gate(home("many-gate"), registry, many, world.trusted_root) as gate:
+            yield from policies.reload(gate, many, registry)
         fresh_nginx = running.enter_context(servers.nginx(home("fresh-nginx"), registry, tuned=True))
         fresh = running.enter_context(servers.gate(home("fresh-gate"), registry, world.policies, world.trusted_root))
         yield from memory.measure(world, fresh, fresh_nginx)

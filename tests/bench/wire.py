@@ -47,6 +47,13 @@ class Client:
             raw = answer.read()
         return Got(time.perf_counter() - started, len(raw))
 
+    def status(self, repository: str, reference: str) -> int:
+        """What a pull of a manifest is answered with, whatever it is."""
+        self._connection.request("GET", f"/v2/{repository}/manifests/{reference}", headers={"Accept": ACCEPT})
+        answer = self._connection.getresponse()
+        answer.read()
+        return answer.status
+
     def blob(self, repository: str, digest: Digest) -> Got:
         """Pull a blob, and throw it away."""
         started, size = time.perf_counter(), 0

@@ -24,15 +24,17 @@ from sealgate.testing.sigstore import (
 
 TAG = "1.0.0"
 SMALL, LARGE, LAYERS, KEYED, KEYLESS = "key/small", "key/large", "key/layers", "key/cold", "keyless/cold"
-CROWDED, CROWDED_LAST = "key/crowded", "key/crowded-last"
-"""The repositories: a small image, one with a 512 MiB layer, one with `LAYER_COUNT` of 100 MiB, the cold ones, and
-those beside which a thousand signatures lie, the good one first or last."""
+CROWDED, CROWDED_LAST, ATTESTED = "key/crowded", "key/crowded-last", "attested/app"
+"""The repositories: a small image, one with a 512 MiB layer, one with `LAYER_COUNT` of 100 MiB, the cold ones, those
+beside which a thousand signatures lie, the good one first or last, and those with `ATTESTATIONS` attestations."""
 
 MIB = 1024 * 1024
 LARGE_BYTES = 512 * MIB
 LAYER_BYTES = 100 * MIB
 LAYER_COUNT = 4
 CROWD, CROWDED_IMAGES = 1000, 5
+ATTESTATIONS, ATTESTED_IMAGES = 10, 12
+ATTESTED_TYPE = "https://bench.example/scan/v1"
 COLD_IMAGES = 40
 """Of each kind: each is asked for once, so there are as many samples."""
 
@@ -57,6 +59,17 @@ rules:
     signature_type: cosign
     key_requirements:
       - {{type: keyless, certificate_identity: "{IDENTITY}", certificate_oidc_issuer: "{ISSUER}"}}
+""",
+    "attested.yaml": f"""\
+name: attested
+repositories: ["attested/**"]
+rules:
+  - name: scanned
+    signature_type: attestation
+    predicate_type: {ATTESTED_TYPE}
+    key_requirements: [{{type: key, public_key: release.pub}}]
+    rekor: {{required: false}}
+    condition: predicate.findings == 0
 """,
 }
 _LAYER = "application/vnd.oci.image.layer.v1.tar"
@@ -109,6 +122,8 @@ def prepare(home: Path, registry: Server) -> World:
             for repository, place in ((CROWDED, 0), (CROWDED_LAST, CROWD - 1)):
                 image = images.oci_image(seed=3000 + 2 * number + (place > 0))
                 _push_crowded(client, repository, str(number), image, sigstore, key, place)
+        for number in range(ATTESTED_IMAGES):
+            _push_attested(client, ATTESTED, str(number), images.oci_image(seed=4000 + number), sigstore, key)
     return World(
         policies=policies,
         trusted_root=trusted_root,
@@ -157,6 +172,21 @@ def _push_keyless(client: Client, repository: str, tag: str, image: images.Artif
     carrier = bundle_object(sigstore.bundle(image.digest, signer), subject)
     client.push_carrier(repository, carrier)
     client.push_carrier(repository, fallback_index(image.digest, [carrier]))
+
+
+def _push_attested(
+    client: Client, repository: str, tag: str, image: images.Artifact, sigstore: PrivateSigstore, key: SigningKey
+) -> None:
+    """With attestations of one type, as cosign 3 writes them; the last one has nothing found."""
+    client.push_image(repository, tag, image)
+    subject = Descriptor(media_type=image.media_type, digest=image.digest, size=len(image.raw))
+    carriers = []
+    for left in reversed(range(ATTESTATIONS)):
+        said = {"findings": left, "packages": [{"name": f"package-{n}"} for n in range(100)]}
+        bundle = sigstore.bundle(image.digest, key, predicate_type=ATTESTED_TYPE, predicate=said, logged=False)
+        carriers.append(bundle_object(bundle, subject))
+        client.push_carrier(repository, carriers[-1])
+    client.push_carrier(repository, fallback_index(image.digest, carriers))
 
 
 def _image(layers: Sequence[bytes]) -> images.Artifact:

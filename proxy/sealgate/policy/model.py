@@ -210,11 +210,9 @@ class PolicySet:
 
     def resolve(self, repository: str, operation: Operation, tag: str | None = None) -> Resolved:
         """The policies that cover this request."""
-        covering = tuple(
-            self._named(policy.fill(captures), repository)
-            for policy in sorted(self.policies, key=lambda policy: policy.name)
-            if (captures := policy.covers(repository, operation, tag)) is not None
-        )
+        found = [(policy, policy.covers(repository, operation, tag)) for policy in self.policies]
+        filled = [policy.fill(captures) for policy, captures in found if captures is not None]
+        covering = tuple(self._named(policy, repository) for policy in sorted(filled, key=lambda policy: policy.name))
         told = "\n".join(_canonical(policy) for policy in covering)
         return Resolved(
             policies=covering,
