@@ -6,12 +6,9 @@ from datetime import timedelta
 import pytest
 
 from sealgate.adapters.clock import SystemClock
-from sealgate.oci.digest import Digest
-from sealgate.oci.media_types import DSSE_ENVELOPE
 from sealgate.testing import images
-from sealgate.testing.sigstore import OciObject, bundle_object
+from sealgate.testing.sigstore import OciObject, attestation_object, bundle_object
 from sealgate.testing.sigstore.encoding import compact_json
-from sealgate.testing.sigstore.signing import CERTIFICATE, LOG_ENTRY, SIGNATURE, promise_of
 
 IMAGE, OTHER = images.oci_image(seed=1), images.oci_image(seed=2)
 INDEX = images.index(seed=10)
@@ -41,18 +38,7 @@ def beside(world, image=IMAGE, signer=None, kind=SLSA, predicate=None, logged=Fa
     """cosign 2's form: an envelope at the `.att` tag."""
     signer = signer or world.key
     made = world.sigstore.bundle(image.digest, signer, predicate_type=kind, predicate=predicate, logged=logged)
-    envelope = compact_json(made["dsseEnvelope"])
-    annotations = {SIGNATURE: "", **{key: text for key, text in signer.annotations.items() if key == CERTIFICATE}}
-    for entry in made["verificationMaterial"].get("tlogEntries", []):
-        annotations[LOG_ENTRY] = compact_json(promise_of(entry)).decode()
-    layer = {
-        "mediaType": DSSE_ENVELOPE, "size": len(envelope), "digest": str(Digest.of(envelope)),
-        "annotations": annotations,
-    }  # fmt: skip
-    config = {"mediaType": CONFIG, "size": 2, "digest": str(Digest.of(b"{}"))}
-    manifest = compact_json({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": [layer]})
-    blobs = {Digest.of(envelope): envelope, Digest.of(b"{}"): b"{}"}
-    return OciObject(manifest=manifest, media_type=OCI_MANIFEST, blobs=blobs, tag=f"sha256-{image.digest.hex}.att")
+    return attestation_object(image.digest, [made], signer)
 
 
 @pytest.fixture(params=[bundled, beside], ids=["bundle", "beside"])

@@ -15,6 +15,7 @@ from sealgate.testing.sigstore.ct_log import CtLog as CtLog
 from sealgate.testing.sigstore.encoding import without_defaults as without_defaults
 from sealgate.testing.sigstore.keys import SigningKey as SigningKey
 from sealgate.testing.sigstore.oci_objects import OciObject as OciObject
+from sealgate.testing.sigstore.oci_objects import attestation_object as attestation_object
 from sealgate.testing.sigstore.oci_objects import bundle_object as bundle_object
 from sealgate.testing.sigstore.oci_objects import fallback_index as fallback_index
 from sealgate.testing.sigstore.oci_objects import simple_signing_object as simple_signing_object

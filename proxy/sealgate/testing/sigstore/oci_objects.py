@@ -7,10 +7,18 @@ from typing import Final
 
 from sealgate.oci.digest import Digest
 from sealgate.oci.manifest import Descriptor
-from sealgate.oci.media_types import BUNDLE_V03, EMPTY, OCI_IMAGE_CONFIG, OCI_INDEX, OCI_MANIFEST, SIMPLE_SIGNING
+from sealgate.oci.media_types import (
+    BUNDLE_V03,
+    DSSE_ENVELOPE,
+    EMPTY,
+    OCI_IMAGE_CONFIG,
+    OCI_INDEX,
+    OCI_MANIFEST,
+    SIMPLE_SIGNING,
+)
 from sealgate.testing.sigstore.dsse import COSIGN_SIGN
 from sealgate.testing.sigstore.encoding import JsonObject, compact_json, rfc3339
-from sealgate.testing.sigstore.signing import SimpleSignature
+from sealgate.testing.sigstore.signing import CERTIFICATE, LOG_ENTRY, SIGNATURE, Signer, SimpleSignature, promise_of
 
 _NO_TIME: Final = "0001-01-01T00:00:00Z"
 _EMPTY_JSON: Final = b"{}"
@@ -69,6 +77,34 @@ def simple_signing_object(subject: Digest, signatures: Sequence[SimpleSignature]
         },
         [config, *payloads],
         tag=f"{subject.algorithm}-{subject.hex}.sig",
+    )
+
+
+def attestation_object(subject: Digest, bundles: Sequence[JsonObject], signer: Signer) -> OciObject:
+    """Attestations by one signer, as the manifest at the `.att` tag, as cosign 2 writes it; one layer each.
+
+    Args:
+        subject: what they are about.
+        bundles: them, as `PrivateSigstore.bundle` makes them.
+        signer: whose certificate goes beside the envelopes, where there is one.
+    """
+    certified = {CERTIFICATE: signer.annotations[CERTIFICATE]} if CERTIFICATE in signer.annotations else {}
+    envelopes, layers = [], []
+    for bundle in bundles:
+        envelopes.append(compact_json(bundle["dsseEnvelope"]))
+        annotations = {SIGNATURE: "", **certified}
+        for entry in bundle["verificationMaterial"].get("tlogEntries", []):
+            annotations[LOG_ENTRY] = compact_json(promise_of(entry)).decode()
+        layers.append(_described(DSSE_ENVELOPE, envelopes[-1]) | {"annotations": annotations})
+    return _object(
+        {
+            "schemaVersion": 2,
+            "mediaType": OCI_MANIFEST,
+            "config": _described(OCI_IMAGE_CONFIG, _EMPTY_JSON),
+            "layers": layers,
+        },
+        [_EMPTY_JSON, *envelopes],
+        tag=f"{subject.algorithm}-{subject.hex}.att",
     )
 
 
