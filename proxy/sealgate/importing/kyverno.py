@@ -10,7 +10,7 @@ from typing import Final
 from sealgate.errors import ConfigurationInvalid
 from sealgate.importing.made import Data, Imported, unique
 from sealgate.importing.patterns import translate
-from sealgate.importing.signers import NO_LOG, PROMISE, anywhere, identity, keys, wildcard
+from sealgate.importing.signers import NO_LOG, PROMISE, anywhere, attested, identity, keys, wildcard
 from sealgate.importing.source import Node
 
 _EXTENSIONS: Final = {
@@ -21,11 +21,14 @@ _EXTENSIONS: Final = {
     "githubWorkflowRef": "github_workflow_ref",
 }
 # `images.containers.map(image, verifyImageSignatures(image, [attestors.a])).all(e, e > 0)`:
-# one of these, for each image.
+# one of these, for each image; or `verifyAttestationSignatures(image, attestations.b, [attestors.a])`.
 _VERIFIED: Final = re.compile(
-    r"images\.containers\.map\((\w+),\s?verifyImageSignatures\(\1,\s?\[([\w., ]+)\]\)\)\.all\((\w+),\s?\3\s?>\s?0\)",
+    r"images\.containers\.map\((\w+),\s?"
+    r"(?:verifyImageSignatures\(\1|verifyAttestationSignatures\(\1,\s?attestations\.(\w+)),\s?"
+    r"\[([\w., ]+)\]\)\)\.all\((\w+),\s?\4\s?>\s?0\)",
     re.ASCII,
 )
+_SIGNED: Final[Data] = {"signature_type": "cosign"}
 _SCOPE: Final = "is not known here: the policy is for whoever pulls"
 
 
@@ -54,11 +57,12 @@ def _verify_images(node: Node, name: str, action: str, into: Imported) -> None:
     node.lose("nothing is rewritten: the gate serves what the digest says", "mutateDigest", weaker=False)
     node.skip("useCache", "cosignOCI11", "imageRegistryCredentials")
     node.lose("signatures are looked for beside the image only", "repository", weaker=False)
-    node.lose("attestations cannot be carried over yet", "attestations", weaker=True)
     kind = node.text("type") or "Cosign"
     rules: list[Data] = []
     for attestors in node.nodes("attestors"):
-        rules += _set(attestors, len(rules))
+        rules += _set(attestors, len(rules), _SIGNED)
+    for attestation in node.nodes("attestations"):
+        rules += _attested(attestation, len(rules))
     repositories = _references(node, "imageReferences", must_be_exact=False)
     excluded = _references(node, "skipImageReferences", must_be_exact=True)
     node.rest()
@@ -91,8 +95,28 @@ def _references(node: Node, field: str, *, must_be_exact: bool) -> list[str]:
     return unique(found)
 
 
-def _set(node: Node, number: int) -> list[Data]:
-    """The rules of one set: one for each entry when all must sign, else one with a threshold."""
+def _attested(node: Node, number: int) -> list[Data]:
+    """The rules of one attestation: those of its attestors, for its type."""
+    node.skip("name")
+    node.lose("conditions in JMESPath cannot be carried over: write them as `condition`", "conditions", weaker=True)
+    about = attested(node, node.text("type") or node.text("predicateType"))
+    rules: list[Data] = []
+    for attestors in node.nodes("attestors"):
+        rules += _set(attestors, number + len(rules), about)
+    node.rest()
+    if about and not rules:
+        node.lose("who makes it is not said, or cannot be carried over", weaker=True)
+    return rules if about else []
+
+
+def _set(node: Node, number: int, about: Data) -> list[Data]:
+    """The rules of one set: one for each entry when all must sign, else one with a threshold.
+
+    Args:
+        node: the set.
+        number: how many rules there are already.
+        about: what they sign.
+    """
     count = node.number("count")
     entries = node.nodes("entries")
     made = [_entry(entry) for entry in entries]
@@ -106,14 +130,14 @@ def _set(node: Node, number: int) -> list[Data]:
     if not signers:
         return []
     if wanted >= len(signers) and wanted > 1:
-        return [_rule(f"signer-{number + at + 1}", [signer], [log]) for at, (signer, log) in enumerate(signers)]
-    rule = _rule(f"signer-{number + 1}", [signer for signer, _ in signers], [log for _, log in signers])
+        return [_rule(f"signer-{number + at + 1}", [signer], [log], about) for at, (signer, log) in enumerate(signers)]
+    rule = _rule(f"signer-{number + 1}", [signer for signer, _ in signers], [log for _, log in signers], about)
     return [{**rule, "threshold": wanted} if wanted > 1 else rule]
 
 
-def _rule(name: str, signers: list[Data], logs: list[Data]) -> Data:
+def _rule(name: str, signers: list[Data], logs: list[Data], about: Data) -> Data:
     rekor = PROMISE if PROMISE in logs else NO_LOG
-    return {"name": name, "signature_type": "cosign", "key_requirements": signers, "rekor": rekor}
+    return {"name": name, **about, "key_requirements": signers, "rekor": rekor}
 
 
 def _entry(node: Node) -> tuple[list[Data], Data]:
@@ -188,18 +212,21 @@ def image_validating_policy(root: Node, into: Imported) -> None:
     spec.skip("credentials", "evaluation", "webhookConfiguration")
     actions = spec.texts("validationActions") or ["Deny"]
     known = {each.text("name"): _attestor(each) for each in spec.nodes("attestors")}
-    spec.lose("attestations cannot be carried over yet", "attestations", weaker=True)
+    stated = {each.text("name"): _stated(each) for each in spec.nodes("attestations")}
     rules: list[Data] = []
     for validation in spec.nodes("validations"):
         found = _VERIFIED.fullmatch(" ".join(validation.text("expression").split()))
-        named = [part.strip().removeprefix("attestors.") for part in found[2].split(",")] if found else []
+        named = [part.strip().removeprefix("attestors.") for part in found[3].split(",")] if found else []
         signers = [signer for each in named for signer in known.get(each, ([], NO_LOG))[0]]
-        if found and signers:
-            rules.append(
-                _rule(f"signer-{len(rules) + 1}", signers, [known[each][1] for each in named if each in known])
-            )
+        about = stated.get(found[2], {}) if found and found[2] else _SIGNED
+        if found and signers and about:
+            logs = [known[each][1] for each in named if each in known]
+            rules.append(_rule(f"signer-{len(rules) + 1}", signers, logs, about))
         else:
-            validation.lose("only `verifyImageSignatures` of known attestors can be carried over", weaker=True)
+            told = (
+                "only `verifyImageSignatures` and `verifyAttestationSignatures` of known attestors can be carried over"
+            )
+            validation.lose(told, weaker=True)
         validation.skip("message", "messageExpression", "reason")
         validation.rest()
     repositories: list[str] = []
@@ -216,6 +243,18 @@ def image_validating_policy(root: Node, into: Imported) -> None:
     data: Data = {"name": name, "description": f"Imported from the ImageValidatingPolicy {name}"}
     data |= {} if "Deny" in actions else {"mode": "warn"}
     into.add({**data, "repositories": unique(repositories), "rules": rules}, since)
+
+
+def _stated(node: Node) -> Data:
+    """What one of the attestations that expressions name is about."""
+    node.lose("referrers that are no in-toto statements cannot be carried over", "referrer", weaker=False)
+    if "intoto" not in node:
+        return {}
+    intoto = node.node("intoto")
+    about = attested(intoto, intoto.text("type"))
+    intoto.rest()
+    node.rest()
+    return about
 
 
 def _references_of(node: Node) -> list[str]:

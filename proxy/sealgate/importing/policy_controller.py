@@ -1,12 +1,13 @@
 """policy-controller's ClusterImagePolicy (`policy.sigstore.dev`), from its API types and documentation.
 
-Images of one policy are alternatives, all policies that match must pass, and so do ours. Authorities are alternatives.
+Images of one policy are alternatives, all policies that match must pass, and so do ours. Authorities are alternatives;
+one that lists attestations asks for all of them, and for no signature.
 """
 
 from sealgate.errors import ConfigurationInvalid
 from sealgate.importing.made import Data, Imported, unique
 from sealgate.importing.patterns import translate
-from sealgate.importing.signers import NO_LOG, PROMISE, identity, keys
+from sealgate.importing.signers import NO_LOG, PROMISE, attested, identity, keys
 from sealgate.importing.source import Node
 
 _PUBLIC_FULCIO = {"", "https://fulcio.sigstore.dev"}
@@ -28,12 +29,20 @@ def cluster_image_policy(root: Node, into: Imported) -> None:
     alternatives: list[Data] = []
     logs: list[Data] = []
     passes = fails = False
-    for authority in spec.nodes("authorities"):
+    authorities, asked = spec.nodes("authorities"), list[Data]()
+    for authority in authorities:
         if "static" in authority:
             passed, failed = _static(authority)
             passes, fails = passes or passed, fails or failed
         else:
             found, log = _authority(authority, into)
+            if "attestations" in authority and len(authorities) > 1:
+                told = "who must attest is one of several, which cannot be said; this signer is left out"
+                authority.lose(told, "attestations", weaker=False)
+                found = []
+            asked = [about for each in authority.nodes("attestations") if (about := _attestation(each))]
+            if "attestations" in authority and not asked:
+                found = []
             alternatives += found
             logs += [log] * len(found)
         authority.rest()
@@ -53,10 +62,11 @@ def cluster_image_policy(root: Node, into: Imported) -> None:
         root.lose(f"{told}; there is no policy for it, so another one may admit its images", weaker=True)
     else:
         # One rule has one `rekor`: the stricter one, and keyless always has a log.
-        rule: Data = {"name": "signed", "signature_type": "cosign", "key_requirements": alternatives}
+        signers: Data = {"key_requirements": alternatives, "rekor": PROMISE if PROMISE in logs else NO_LOG}
         if PROMISE in logs and NO_LOG in logs:
             root.lose("signatures by keys now need a log entry, too, as its keyless ones do", weaker=False)
-        into.add({**data, "rules": [{**rule, "rekor": PROMISE if PROMISE in logs else NO_LOG}]}, since)
+        rules: list[Data] = [{"name": f"attested-{at + 1}", **about, **signers} for at, about in enumerate(asked)]
+        into.add({**data, "rules": rules or [{"name": "signed", "signature_type": "cosign", **signers}]}, since)
 
 
 def _images(spec: Node, *, passes: bool) -> list[str]:
@@ -95,10 +105,6 @@ def _authority(authority: Node, into: Imported) -> tuple[list[Data], Data]:
     authority.lose("both formats are accepted", "signatureFormat", weaker=False)
     authority.lose("signatures are looked for beside the image only", "source", weaker=False)
     authority.lose("timestamps are not asked for", "rfc3161timestamp", weaker=True)
-    if "attestations" in authority:
-        authority.lose("attestations cannot be carried over yet; this signer is left out", "attestations", weaker=False)
-        authority.skip("key", "keyless", "ctlog")
-        return [], NO_LOG
     found: list[Data] = []
     log = NO_LOG
     if "keyless" in authority:
@@ -113,6 +119,14 @@ def _authority(authority: Node, into: Imported) -> tuple[list[Data], Data]:
         ctlog.lose("the log is that of the trusted root: name it in the settings", "trustRootRef", weaker=False)
         ctlog.rest()
     return found, log
+
+
+def _attestation(node: Node) -> Data:
+    node.skip("name")
+    node.lose("CUE and Rego cannot be carried over: write it as `condition`", "policy", weaker=True)
+    about = attested(node, node.text("predicateType"))
+    node.rest()
+    return about
 
 
 def _key(node: Node) -> list[Data]:

@@ -3,9 +3,11 @@
 import re
 from typing import Final
 
+from sealgate.evidence.payload import COSIGN_SIGNATURE_PREDICATE
 from sealgate.importing.made import Data
 from sealgate.importing.source import Node
 from sealgate.policy.glob import is_glob
+from sealgate.policy.predicate_types import meant
 
 _PEM: Final = re.compile(r"-----BEGIN PUBLIC KEY-----[A-Za-z0-9+/=\s]{1,16384}-----END PUBLIC KEY-----", re.ASCII)
 _SPECIAL: Final = frozenset("\\.+*?()|[]{}^$")
@@ -68,3 +70,11 @@ def identity(node: Node, *, subject: str, issuer: str, subject_regexp: str, issu
         made |= exactly(field, text) if text else {f"{field}_regexp": anywhere(regexp)}
     node.rest()
     return made
+
+
+def attested(node: Node, kind: str) -> Data:
+    """The fields of a rule that asks for attestations of a type; none where it is no type, which is told."""
+    if (uri := meant(kind)) is not None and uri != COSIGN_SIGNATURE_PREDICATE:
+        return {"signature_type": "attestation", "predicate_type": kind}
+    node.lose("says no type of predicate that can be carried over", weaker=True)
+    return {}

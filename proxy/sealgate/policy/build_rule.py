@@ -16,7 +16,7 @@ from sealgate.policy.build_requirement import RequirementBuilder, moment_at
 from sealgate.policy.conditions import check_condition, check_schema
 from sealgate.policy.matchers import Exact
 from sealgate.policy.model import KeylessRequirement, KeyRequirement, Requirement, Rule, SignatureType
-from sealgate.policy.predicate_types import PREDICATE_TYPES
+from sealgate.policy.predicate_types import PREDICATE_TYPES, meant
 from sealgate.policy.problems import Path, did_you_mean
 from sealgate.policy.sources import Sources
 from sealgate.policy.strict_yaml import Document
@@ -38,7 +38,6 @@ _NOT_BESIDE_FREE: Final = (
 # Their rules load, so that the rest of the policy is enforced; what they apply to is denied (design section 3).
 _UNCHECKABLE: Final = frozenset({SignatureType.GPG, SignatureType.NOTATION, SignatureType.DCT})
 _MEDIA_TYPE: Final = re.compile(r"[!-)+->@-~]+", re.ASCII)  # RFC 6838 and parameters: printable, and nothing of a glob
-_URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+", re.ASCII)  # RFC 3986 section 3, printable
 _PROOFS: Final = {"offline": LogProof.INCLUSION, "online": LogProof.INCLUSION, "promise": LogProof.PROMISE}
 _IMAGES: Final = IMAGE | mt.IMAGE_CONFIGS | mt.IMAGE_MANIFESTS | mt.INDEXES
 
@@ -130,15 +129,14 @@ class RuleBuilder:
                 self._document.refuse(path, "the field predicate_type is missing", hint)
             return ""
         text: str = data["predicate_type"]
-        if text in PREDICATE_TYPES:
-            return PREDICATE_TYPES[text]
+        uri = meant(text)
         if text == COSIGN_SIGNATURE_PREDICATE:
             told = "that is a signature, and no attestation"
             self._document.refuse((*path, "predicate_type"), told, "that is signature_type: cosign")
-        elif not _URI.fullmatch(text):
+        elif uri is None:
             hint = did_you_mean(text, PREDICATE_TYPES) or f"or one of {', '.join(sorted(PREDICATE_TYPES))}"
             self._document.refuse((*path, "predicate_type"), f"{text} is no URI", hint)
-        return text
+        return uri or ""
 
     def _schema(self, data: Mapping[str, Any], path: Path) -> str:
         if "predicate_schema" not in data:

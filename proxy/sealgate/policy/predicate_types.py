@@ -1,5 +1,6 @@
 """Names of predicate types: cosign's short ones, and the URIs that stand in statements."""
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
@@ -19,6 +20,12 @@ PREDICATE_TYPES: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """What cosign's short names mean (cosign pkg/cosign/attestation, `--type`)."""
+_URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+", re.ASCII)  # RFC 3986 section 3, printable
+
+
+def meant(text: str) -> str | None:
+    """The URI that a short name means, or that it is; None for what is neither."""
+    return PREDICATE_TYPES.get(text) or (text if _URI.fullmatch(text) else None)
 
 
 def short(uri: str) -> str:

@@ -192,7 +192,19 @@ def test_mode_warn_stays():
         (CIP + "  novel: 1\n", "source:18: spec.novel", "no counterpart"),
         (CIP + "      rfc3161timestamp: {trustRootRef: t}\n", "rfc3161timestamp", "not asked for"),
         (CIP.replace("ghcr.io/acme", "ghcr.io:5000/acme"), "source:7: spec.images[0]", "not covered"),
-        (KYVERNO + '          attestations: [{name: a, type: "https://x"}]\n', "attestations", "yet"),
+        (KYVERNO + '          attestations: [{name: a, type: "https://x"}]\n', "attestations[0]", "who makes it"),
+        (KYVERNO + "          attestations: [{name: a, type: no type}]\n", "attestations[0]", "no type"),
+        (
+            KYVERNO + '          attestations: [{name: a, type: "https://x", conditions: [{all: []}]}]\n',
+            "attestations[0].conditions",
+            "JMESPath",
+        ),
+        (CIP + "      attestations: [{name: a, predicateType: vuln, policy: {type: cue, data: x}}]\n", "policy", "CUE"),
+        (
+            CIP + "      attestations: [{name: a, predicateType: no type}, {name: b, predicateType: vuln}]\n",
+            "attestations[0]",
+            "no type",
+        ),
         (
             KYVERNO.replace("- keyless:", "- annotations: {a: b}\n                  keyless:"),
             "annotations",
@@ -253,6 +265,63 @@ def test_image_validating_policy():
     result = imported(IMAGE_POLICY)
     assert (result.exit_code, result.stderr) == (0, "")
     assert only_rule(result)["key_requirements"] == [KEYLESS]
+
+
+def test_of_cluster_image_policy_an_authority_that_attests_gives_a_rule_for_each_attestation():
+    attestations = (
+        "      attestations: [{name: a, predicateType: vuln}, {name: b, predicateType: 'https://b.example/x'}]\n"
+    )
+    result = imported(CIP + attestations)
+    assert (result.exit_code, result.stderr) == (0, "")
+    rules = policies(result)[0]["rules"]
+    assert [(rule["signature_type"], rule["predicate_type"]) for rule in rules] == [
+        ("attestation", "vuln"),
+        ("attestation", "https://b.example/x"),
+    ]
+    assert all(rule["key_requirements"] == [KEYLESS] for rule in rules)
+
+
+def test_of_cluster_image_policy_one_of_several_who_attests_is_left_out():
+    key = "    - key:\n        data: |\n" + indent(PEM, " " * 10)
+    result = imported(CIP + "      attestations: [{name: a, predicateType: vuln}]\n" + key)
+    assert "one of several" in result.stderr
+    rule = only_rule(result)
+    assert (rule["signature_type"], rule["key_requirements"]) == ("cosign", [KEY])
+
+
+def test_kyverno_attestations_are_rules_beside_those_for_signatures():
+    entry = f"{{keyless: {{issuer: {GITHUB}, subject: '{WORKFLOW}'}}}}"
+    more = (
+        f"          attestations: [{{type: 'https://slsa.dev/provenance/v1', attestors: [{{entries: [{entry}]}}]}}]\n"
+    )
+    result = imported(KYVERNO + more)
+    assert result.exit_code == 0, result.stderr
+    rules = policies(result)[0]["rules"]
+    assert [rule["name"] for rule in rules] == ["signer-1", "signer-2", "signer-3"]
+    assert [rule["signature_type"] for rule in rules] == ["cosign", "cosign", "attestation"]
+    assert rules[2]["predicate_type"] == "https://slsa.dev/provenance/v1"
+    assert rules[2]["key_requirements"] == [KEYLESS]
+
+
+@pytest.mark.parametrize(
+    ("attestation", "carried"),
+    [("{name: sbom, intoto: {type: spdx}}", True), ("{name: sbom, referrer: {type: sbom/cyclone}}", False)],
+    ids=["in-toto", "referrer"],
+)
+def test_attestations_of_an_image_validating_policy(attestation: str, carried: bool):
+    text = IMAGE_POLICY.replace("  validations:", f"  attestations: [{attestation}]\n  validations:")
+    call = "verifyAttestationSignatures(image, attestations.sbom, "
+    result = imported(text.replace("verifyImageSignatures(image, ", call))
+    if carried:
+        rule = only_rule(result)
+        assert (rule["signature_type"], rule["predicate_type"], rule["key_requirements"]) == (
+            "attestation",
+            "spdx",
+            [KEYLESS],
+        )
+    else:
+        assert result.exit_code == 2  # there is nothing left to write
+        assert "referrers" in result.stderr
 
 
 def test_connaisseur_the_narrower_pattern_is_taken_out_of_the_wider_one():
