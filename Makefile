@@ -8,7 +8,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check clients conformance oracle mutants bench lock clean
+.PHONY: help setup demo test check clients conformance oracle mutants bench docs lock clean
 
 help: ## list the targets
 	@awk -F ': |## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$3}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ mutants: setup ## take each check of the verifier and of decide() out, one at a 
 
 bench: setup ## the gate beside the registry alone and nginx before it, as ratios of one run
 	$(BIN)/python tests/bench/run.py $(ARGS)
+
+docs: setup ## write the pages again that are made: of policy fields, and of reason codes
+	$(BIN)/python tests/docs/pages.py
 
 lock: ## resolve requirements.lock again, for all Pythons and platforms at once (needs uv)
 	$(UV) pip compile pyproject.toml --quiet --extra dev --universal --python-version 3.11 --generate-hashes \

@@ -13,12 +13,15 @@ from sealgate.cli.exits import readable_errors
 from sealgate.cli.options import Json, SettingsFile, settings_from
 from sealgate.cli.tables import console
 from sealgate.errors import ConfigurationInvalid
+from sealgate.evidence.explanations import EXPLANATIONS
+from sealgate.evidence.reason import Reason
 from sealgate.oci.wire import printable
 from sealgate.policy import schema
 from sealgate.policy.strict_yaml import Document
 from sealgate.settings import Overrides
 
 _IDENTIFIER: Final = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}", re.ASCII)
+_LINK: Final = re.compile(r"\[([^\[\]]+)\]\([^()]+\)")
 _TEXT_CHARACTERS: Final = 1000
 _NO_FLAGS: Final = Overrides()
 _DID: Final = {"pull": "pulled", "push": "pushed"}
@@ -110,7 +113,9 @@ def _answer(line: Mapping[str, Any]) -> Iterator[str]:
         yield f"{_CAME['admit']}{signers}."
     else:
         yield f"{_CAME[line['outcome']]}{by}: {line['reason']}: {line['text']}."
-        yield f"What to do about it: docs/reasons.md, {line['reason']}."
+        told = EXPLANATIONS[Reason(line["reason"])]
+        yield f"That means: {_plain(told.meaning)}"
+        yield f"What to do: {_plain(told.remedy)}"
     if line["covered_by"]:
         yield f"It is admitted by the index {line['covered_by']}, which lists it."
     for one in line["exceptions"]:
@@ -123,6 +128,11 @@ def _answer(line: Mapping[str, Any]) -> Iterator[str]:
         yield _EVENTS[line["event"]]
     if line["inspected"]:
         yield "It was served all the same, to a caller with the right to inspect."
+
+
+def _plain(text: str) -> str:
+    """Markdown as it is read in a terminal: a link is its words."""
+    return _LINK.sub(r"\1", text)
 
 
 def _grounds(grounds: Mapping[str, Any] | None) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """The reason codes: stable, kebab-case, the same in messages, logs, metrics, commands and tests (design section 7).
 
-`docs/reasons.md` explains each; a test keeps the two lists equal.
+`explanations` tells what each means; `docs/reasons.md` is made of it.
 """
 
 from enum import StrEnum

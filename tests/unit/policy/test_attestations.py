@@ -91,12 +91,21 @@ def test_none_at_all_is_missing() -> None:
     assert why(decided(SIGNED)) is Reason.SIGNATURE_MISSING
 
 
+def test_the_command_that_helps_is_the_one_for_what_is_asked() -> None:
+    attest, sign = (decided(rule).results[0].cure for rule in (ATTESTED, SIGNED))
+    assert "cosign attest --type slsaprovenance1 --predicate <file> --key" in attest
+    assert "cosign sign --key" in sign
+
+
 def test_a11_neither_stands_in_for_the_other() -> None:
     stated = attestation(reason=None).fact
-    for fact, rule in ((signature(), ATTESTED), (stated, SIGNED)):
+    for fact, rule, told in (
+        (signature(), ATTESTED, "it is a signature, and the rule asks for an attestation"),
+        (stated, SIGNED, "an attestation of type slsaprovenance1 is no signature"),
+    ):
         finding = weigh(fact, rule, NOW)
         assert finding is not None
-        assert finding.reason is Reason.PREDICATE_TYPE_MISMATCH
+        assert (finding.reason, finding.text) == (Reason.PREDICATE_TYPE_MISMATCH, told)
     assert weigh(signature(), SIGNED, NOW) is None
     assert weigh(stated, ATTESTED, NOW) is None
 

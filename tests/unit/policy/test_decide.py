@@ -573,6 +573,12 @@ class TestCover:
         index = self.index(policies, shortfalls=(TestShortfalls.lost,))
         assert cover(ask(policies), [index], policies, NOW).outcome is Outcome.UNDETERMINED
 
+    def test_an_admitted_index_settles_a_doubt_about_the_child(self) -> None:
+        policies = resolved(policy(key_rule("a")))
+        child = ask(policies, shortfalls=(TestShortfalls.lost,))
+        assert child.outcome is Outcome.UNDETERMINED
+        assert cover(child, [self.index(policies, by_key("a"))], policies, NOW).admitted
+
     def test_another_admitted_index_settles_the_doubt(self) -> None:
         policies = resolved(policy(key_rule("a")))
         indexes = [self.index(policies, shortfalls=(TestShortfalls.lost,)), self.index(policies, by_key("a"))]
