@@ -233,6 +233,8 @@ async def test_what_a_person_reads_of_a_decision(world):
     assert told[1].endswith("pulled team/app:1.0.")
     assert told[2] == f"It is {image.digest}."
     assert told[4].startswith("It was denied by policy by-key, rule signed: key-not-trusted: ")
+    assert told[5].startswith("That means: It is signed with a key that the rule does not name")
+    assert told[6].startswith("What to do: Sign it with one of the keys that the message names")
     text = "\n".join(told)
     assert "What was found:" in text
     assert "  - a signature by eve@example.com (issuer https://accounts.google.com), at 20" in text
