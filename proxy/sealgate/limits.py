@@ -150,6 +150,7 @@ UPSTREAM_CONNECTIONS: Final = 256  # ours
 RELAY_CHUNK_BYTES: Final = 1024 * 1024  # measured: the size at which a relay stops being the limit
 
 DRAIN_SECONDS: Final = 60.0  # attacks F12: Distribution's and aiohttp's own default
+LEAVE_MOST_SECONDS: Final = 300  # ours: of the setting `drain`, which comes before
 
 # Texts.
 REASON_PHRASE_CHARACTERS: Final = 200  # what containerd and the kubelet print in one line

@@ -15,6 +15,7 @@ from sealgate.adapters.reading import Reading
 from sealgate.cli.exits import readable_errors
 from sealgate.cli.options import Policies, SettingsFile, TrustedRoot, Upstream, policies_from, settings_from, with_port
 from sealgate.errors import UpstreamRefused, UpstreamUnavailable
+from sealgate.http.server import Running
 from sealgate.http.server import serve as listen_on
 from sealgate.limits import DRAIN_SECONDS
 from sealgate.policy.model import PolicySet
@@ -68,9 +69,9 @@ def serve(
 
 
 async def _serve(settings: Settings, policies: PolicySet, reading: Reading) -> None:
-    stop = asyncio.Event()
+    told = _Told()
     for name in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+        asyncio.get_running_loop().add_signal_handler(name, told)
     log = decision_log(settings)
     async with gate(settings, policies, log, reading=reading) as made, listener_tls(settings) as tls:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, partial(made.reloader.ask, afresh=True))
@@ -90,10 +91,40 @@ async def _serve(settings: Settings, policies: PolicySet, reading: Reading) -> N
                     upstream.name, upstream.url,
                 )  # fmt: skip
         await asyncio.gather(*(_look_at(made.core.registries[each.name], each) for each in settings.upstreams))
-        await stop.wait()
-        _log.info("stopping: requests in flight have %d s to finish", DRAIN_SECONDS)
-        await running.stop(DRAIN_SECONDS)
+        await told.stop.wait()
+        await _stop(running, settings.drain, told.hurry)
     _log.info("stopped")
+
+
+class _Told:
+    """What signals say: the first one to stop, a further one to hurry."""
+
+    def __init__(self) -> None:
+        self.stop = asyncio.Event()
+        self.hurry = asyncio.Event()
+
+    def __call__(self) -> None:
+        (self.hurry if self.stop.is_set() else self.stop).set()
+
+
+async def _stop(running: Running, drain: float, hurry: asyncio.Event) -> None:
+    """Leave so that no client notices, or at once when told to hurry (attacks F12)."""
+    running.leave()
+    if drain:
+        _log.info("leaving: connections are accepted for %d s more", drain)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(hurry.wait(), drain)
+    if not hurry.is_set():
+        _log.info("stopping: requests in flight have %d s to finish", DRAIN_SECONDS)
+    stopping = asyncio.create_task(running.stop(0 if hurry.is_set() else DRAIN_SECONDS))
+    hurrying = asyncio.create_task(hurry.wait())
+    await asyncio.wait((stopping, hurrying), return_when=asyncio.FIRST_COMPLETED)
+    if not stopping.done():
+        _log.info("told again: requests in flight are broken off")
+        stopping.cancel()
+        await asyncio.wait((stopping,))
+        await running.stop(0)
+    hurrying.cancel()
 
 
 def _raise_limit_of_open_files() -> None:

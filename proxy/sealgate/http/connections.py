@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, cast
 
-from aiohttp import web
+from aiohttp import StreamReader, web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http import RawRequestMessage
 
 from sealgate.errors import ConfigurationInvalid
 from sealgate.http import answer
@@ -75,7 +77,7 @@ class Listener(web.Server):
 
     def __init__(self, edge: Handler, bounds: Bounds) -> None:
         # A client that leaves ends its handler, and with it what the upstream is sending (attacks F23).
-        super().__init__(self._handle, handler_cancellation=True)
+        super().__init__(self._handle, request_factory=self._request, handler_cancellation=True)
         self._edge = edge
         self._bounds = bounds
         self._open = 0
@@ -88,9 +90,13 @@ class Listener(web.Server):
         """A connection for one more client."""
         return _Connection(self, self._bounds)
 
+    def leave(self) -> None:
+        """From now on each answer is the last one of its connection, and says so."""
+        self._closing = True
+
     async def drain(self, seconds: float) -> None:
         """Let requests in flight finish, uploads too; each connection closes after the one it is at."""
-        self._closing = True
+        self.leave()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._quiet.wait()
@@ -105,6 +111,18 @@ class Listener(web.Server):
     def closed(self) -> None:
         """Count it no more."""
         self._open -= 1
+
+    def _request(
+        self,
+        message: RawRequestMessage,
+        payload: StreamReader,
+        protocol: web.RequestHandler,
+        writer: AbstractStreamWriter,
+        task: "asyncio.Task[None]",
+    ) -> web.BaseRequest:
+        if self._closing:
+            message = message._replace(should_close=True)
+        return web.BaseRequest(message, payload, protocol, writer, task, asyncio.get_running_loop())
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         connection = cast("_Connection", request.protocol)  # the only kind that `__call__` makes

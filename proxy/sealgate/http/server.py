@@ -20,14 +20,26 @@ class Running:
     """
 
     def __init__(self, listener: Listener, server: asyncio.Server) -> None:
+        self._leaving = False
         self._listener = listener
         self._server = server
         self.host: str
         self.port: int
         self.host, self.port = server.sockets[0].getsockname()[:2]
 
+    @property
+    def leaving(self) -> bool:
+        """Whether it has been told to stop."""
+        return self._leaving
+
+    def leave(self) -> None:
+        """Go on, but keep no client: every answer closes its connection."""
+        self._leaving = True
+        self._listener.leave()
+
     async def stop(self, grace_seconds: float) -> None:
         """Accept nothing more, give what is in flight so many seconds, then break it off (attacks F12)."""
+        self._leaving = True
         self._server.close()
         await self._listener.drain(grace_seconds)
         self._listener.pre_shutdown()

@@ -209,6 +209,7 @@ class Settings:
         decision_log: a file; None is stdout.
         admit_ttl: seconds for which an admission holds at most.
         hold_ttl: seconds for which a push waits for its signature.
+        drain: seconds for which it still accepts connections once it is told to stop.
         catalog: whether the gate lists the registry's repositories.
         auth: how clients show who they are; None when nobody said, and nobody is asked.
         access: who may do what; None leaves it to the upstreams.
@@ -228,6 +229,7 @@ class Settings:
     decision_log: Path | None = None
     admit_ttl: float = ADMIT_TTL_SECONDS
     hold_ttl: float = HOLD_SECONDS
+    drain: float = 0
     catalog: bool = False
     auth: AuthSettings | None = None
     access: tuple[Grant, ...] | None = None
@@ -265,3 +267,4 @@ class Overrides:
     state: str | None = None
     decision_log: str | None = None
     admit_ttl: str | None = None
+    drain: str | None = None

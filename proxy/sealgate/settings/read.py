@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import Final
 
 from sealgate.errors import ConfigurationInvalid
-from sealgate.limits import ADMIT_TTL_MOST_SECONDS, ADMIT_TTL_SECONDS, HOLD_MOST_SECONDS, HOLD_SECONDS
+from sealgate.limits import (
+    ADMIT_TTL_MOST_SECONDS,
+    ADMIT_TTL_SECONDS,
+    HOLD_MOST_SECONDS,
+    HOLD_SECONDS,
+    LEAVE_MOST_SECONDS,
+)
 from sealgate.policy import schema, strict_yaml
 from sealgate.policy.model import Unmatched
 from sealgate.policy.problems import did_you_mean
@@ -20,7 +26,7 @@ from sealgate.settings.tls import read_tls
 from sealgate.settings.trusted_roots import read_trusted_roots
 from sealgate.settings.upstreams import read_upstreams
 
-_NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
+_NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
 
 
 def read_settings(
@@ -53,6 +59,7 @@ def read_settings(
     public_url = given.origin(("public_url",), given.value("public_url", ""))
     admit_ttl = _seconds(given, "admit_ttl", ADMIT_TTL_SECONDS, ADMIT_TTL_MOST_SECONDS)
     hold_ttl = _seconds(given, "hold_ttl", HOLD_SECONDS, HOLD_MOST_SECONDS)
+    drain = _seconds(given, "drain", 0, LEAVE_MOST_SECONDS, least=0)
     auth, tls = read_auth(given), read_tls(given)
     access = read_access(given, auth)
     check_access(given, auth, access, upstreams, tls)
@@ -73,6 +80,7 @@ def read_settings(
         decision_log=None if log == "-" else given.path("decision_log", log),
         admit_ttl=admit_ttl,
         hold_ttl=hold_ttl,
+        drain=drain,
         catalog=given.value("catalog", False),
         auth=auth,
         access=access,
@@ -128,11 +136,11 @@ def _state(given: Given) -> Path | None:
     return None
 
 
-def _seconds(given: Given, key: str, usual: float, most: int) -> float:
+def _seconds(given: Given, key: str, usual: float, most: int, least: int = 1) -> float:
     text = str(given.value(key, int(usual)))
-    if _NUMBER.fullmatch(text) and int(text) <= most:
+    if _NUMBER.fullmatch(text) and least <= int(text) <= most:
         return float(text)
-    given.refuse((key,), f"{text} is not a number of seconds from 1 to {most}")
+    given.refuse((key,), f"{text} is not a number of seconds from {least} to {most}")
     return 0
 
 

@@ -216,6 +216,19 @@ async def test_f12_a_client_that_asks_on_is_let_go_after_its_next_answer(gate, w
     await stopping
 
 
+async def test_f12_a_gate_that_leaves_answers_and_keeps_nobody(gate):
+    kept, writer = await gate.connect()
+    gate.running.leave()
+    assert gate.running.leaving
+    fresh, other = await gate.connect()
+    for reader, asks in ((kept, writer), (fresh, other)):
+        asks.write(b"GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = await gate.read(reader)
+        assert (answer.status, answer.header("Connection")) == (200, "close")
+        async with asyncio.timeout(5):
+            assert await reader.read() == b""
+
+
 async def test_f12_a_stop_lets_an_upload_in_flight_finish(gate, world):
     started = await gate.ask("POST", "/v2/team/app/blobs/uploads/", body=b"")
     reader, writer = await gate.connect()
