@@ -19,6 +19,7 @@ PACKAGES = {
     "dockerd": "docker.io",
     "nginx": "nginx-light",
     "wrk": "wrk",
+    "haproxy": "haproxy",
 }
 """Debian's program -> its package. nginx and wrk are for `make bench`."""
 

@@ -5,7 +5,7 @@ import contextlib
 import json
 import sys
 import threading
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -88,11 +88,42 @@ def token_registry(home: Path) -> Iterator[TokenRegistry]:
 
 
 @contextlib.contextmanager
-def gate(home: Path, upstream: Server, policies: Path, *flags: str) -> Iterator[Server]:
-    """`sealgate serve` as a person starts it, from the environment that the tests run in."""
-    host = f"127.0.0.1:{free_port()}"
+def gate(
+    home: Path, upstream: Server, policies: Path, *flags: str, host: str = "", **environment: str
+) -> Iterator[Server]:
+    """`sealgate serve` as a person starts it, from the environment that the tests run in; at `host`, or any port."""
+    host = host or f"127.0.0.1:{free_port()}"
     command = [str(Path(sys.executable).with_name("sealgate")), "serve"]
     command += ["--upstream", upstream.url, "--policies", str(policies), "--listen", host, *flags]
+    with serving(command, home, lambda: answers(host), **environment) as log:
+        yield Server(host, log)
+
+
+_HAPROXY = """
+defaults
+  mode http
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+  retries 3
+  option redispatch
+  retry-on conn-failure empty-response
+frontend gate
+  bind {host}
+  default_backend replicas
+backend replicas
+{servers}
+"""
+
+
+@contextlib.contextmanager
+def balancer(home: Path, replicas: Sequence[str]) -> Iterator[Server]:
+    """haproxy before several gates, each asked again as soon as it listens."""
+    host = f"127.0.0.1:{free_port()}"
+    named = enumerate(replicas)
+    lines = "\n".join(f"  server gate{number} {each} check inter 100ms fall 1 rise 1" for number, each in named)
+    (home / "haproxy.cfg").write_text(_HAPROXY.format(host=host, servers=lines))
+    command = [need("haproxy"), "-db", "-f", str(home / "haproxy.cfg")]
     with serving(command, home, lambda: answers(host)) as log:
         yield Server(host, log)
 
