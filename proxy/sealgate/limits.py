@@ -40,6 +40,7 @@ RECHECK_SECONDS: Final = 30.0  # ours: after which `check --watch` asks the regi
 
 # Evidence.
 CANDIDATES: Final = 100  # cosign's cap on signatures per image (GHSA-vfp6)
+KNOWN_CARRIERS: Final = 32  # ours: of one digest, those that counted before; read before CANDIDATES others
 REFERRERS_LISTED: Final = 1000  # ours: descriptors taken from the API; of these the likely ones are read first
 REFERRERS_PAGES: Final = 10  # ours: enough for CANDIDATES at ten a page
 SIGNATURE_BLOB_BYTES: Final = 4 * 1024 * 1024  # containers/image's cap on one signature

@@ -344,6 +344,21 @@ class Store(Protocol):
     async def listing_child(self, repository: Repository, child: Digest, most: int) -> tuple[Digest, ...]:
         """Indexes that list a manifest, at most so many, in the same order."""
 
+    async def record_carriers(self, repository: Repository, subject: Digest, carriers: frozenset[Digest]) -> None:
+        """Remember where evidence about a digest was found that counted.
+
+        Args:
+            repository: where it is kept.
+            subject: what it is about.
+            carriers: what it is called (`admission.search.Piece.name`).
+        """
+
+    async def carriers(self, repository: Repository, subject: Digest, most: int) -> tuple[Digest, ...]:
+        """What was recorded of a digest, at most so many, last first: a place to look first, and never evidence."""
+
+    async def forget_carriers(self, repository: Repository, subject: Digest) -> None:
+        """Drop what was recorded of a digest: somebody who may has taken some of it away."""
+
     async def decision(self, key: DecisionKey) -> Decision | None:
         """A decision saved under an equal key; its `valid_until` is the caller's to look at."""
 

@@ -205,7 +205,7 @@ async def core(settings: Settings, policies: PolicySet, reading: Reading | None 
         stack.push_async_callback(logs.close)
         predicates = ConditionPool()
         stack.push_async_callback(predicates.aclose)
-        discovery = Discovery(upstream, manifests, verifier, logs, predicates, clock, names.upstream_of)
+        discovery = Discovery(upstream, manifests, verifier, logs, predicates, clock, store, names.upstream_of)
         judge = Judge(
             upstream_of=names.upstream_of,
             store=store,

@@ -30,9 +30,10 @@ async def test_a27_something_runnable_at_a_carriers_tag_is_an_ordinary_push(worl
     assert reply.status == 403
     assert tag not in world.registry.tags("team/app")
     world.registry.add_artifact("team/app", image, tag)
-    reply = await world.client.pull("team/app", tag)
-    assert reply.status == 403
-    assert image.raw not in reply.body
+    for reference, status in ((tag, 404), (str(image.digest), 403)):
+        reply = await world.client.pull("team/app", reference)
+        assert reply.status == status
+        assert image.raw not in reply.body
 
 
 async def test_a27_something_runnable_at_a_carriers_tag_may_be_signed_as_anything(world):
@@ -116,9 +117,12 @@ async def test_a27_what_only_looks_like_a_carrier_is_malformed(world, reason, ca
     assert (reply.status, reason(reply)) == (403, "carrier-malformed")
     assert world.registry.tags("team/app") == {}
     world.registry.add_artifact("team/app", carrier, SIG)
-    for reference in (SIG, str(carrier.digest)):
+    for reference, status in (
+        (SIG, 404),
+        (str(carrier.digest), 403),
+    ):  # cosign goes on at 404, and puts a real one there
         reply = await world.client.pull("team/app", reference)
-        assert (reply.status, reason(reply)) == (403, "carrier-malformed")
+        assert (reply.status, reason(reply)) == (status, "carrier-malformed")
         assert carrier.raw not in reply.body
     for blob in carrier.blobs:
         assert (await world.client.blob("team/app", Digest.of(blob))).status == 403

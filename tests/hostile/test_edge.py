@@ -172,7 +172,7 @@ async def gate(registry: MemoryRegistry) -> AsyncIterator[Gate]:
             store=store,
             verifier=NoVerifier(),
             manifests=manifests,
-            discovery=Discovery(upstream, manifests, NoVerifier(), NoLogs(), NoPredicates(), clock),
+            discovery=Discovery(upstream, manifests, NoVerifier(), NoLogs(), NoPredicates(), clock, store),
             carriers=Carriers(upstream, manifests),
             clock=clock,
             policies=POLICIES,

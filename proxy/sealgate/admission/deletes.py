@@ -7,7 +7,8 @@ verification of what is still pulled from it.
 
 from sealgate.admission.judge import Judge
 from sealgate.oci.digest import Digest
-from sealgate.oci.reference import Reference, Repository
+from sealgate.oci.reference import Reference, Repository, Tag
+from sealgate.oci.referrers import fallback_subject
 from sealgate.ports import Access, Upstream
 
 
@@ -33,7 +34,7 @@ class Deletes:
         try:
             await self._upstream.delete_manifest(repository, reference, access)
         finally:
-            await self._judge.forget(repository)
+            await self._judge.forget(repository, fallback_subject(reference) if isinstance(reference, Tag) else None)
 
     async def blob(self, repository: Repository, digest: Digest, access: Access) -> None:
         """Delete a blob, which may be a signature's. Raises as `manifest`."""

@@ -4,7 +4,7 @@ An artifact is admitted as a carrier of evidence, or by the policies itself, or 
 lists it. What the store says is only ever where to look: which manifest lists what is read from bytes that were hashed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -15,6 +15,7 @@ from sealgate.admission.carriers import Carriers, looks_like_carrier
 from sealgate.admission.discovery import Discovery
 from sealgate.admission.listings import Listings
 from sealgate.admission.manifests import Manifests
+from sealgate.admission.search import Piece
 from sealgate.admission.single_flight import SingleFlight
 from sealgate.errors import (
     ContentMismatch,
@@ -131,6 +132,7 @@ class Judge:
         self._resolve: Callable[[str, Operation, str | None], Resolved] = lru_cache(RESOLUTIONS_IN_MEMORY)(
             policies.resolve
         )
+        self._concerning: Callable[[str], Resolved] = lru_cache(RESOLUTIONS_IN_MEMORY)(policies.concerning)
 
     def under(self, policies: PolicySet, verifier: SignatureVerifier) -> "Judge":
         """A judge under other policies and trusted roots.
@@ -153,7 +155,7 @@ class Judge:
 
         A carrier passes only at a tag of the digest that it is about; elsewhere it is an artifact like any other.
         """
-        carrier = await self.as_carrier(artifact, access) if artifact.tag_subject is not None else None
+        carrier = await self.as_carrier(artifact, access, tag) if artifact.tag_subject is not None else None
         if carrier is not None and carrier.decision.admitted:
             return carrier
         resolved = self._resolve(artifact.repository.name, Operation.PUSH, tag)
@@ -168,15 +170,38 @@ class Judge:
         self._passed.signed += 1
         await self._store.forget_denials(repository, digest)
 
-    async def forget(self, repository: Repository) -> None:
+    async def forget(self, repository: Repository, subject: Digest | None = None) -> None:
         """Decide everything in this repository afresh: what an admission rests on may be gone (attacks B21).
+
+        Args:
+            repository: where something was deleted.
+            subject: whose list of referrers it was, where it was one.
 
         Raises:
             StateUnavailable: what is kept cannot be dropped.
         """
         self._passed.deleted += 1
         self._manifests.forget(repository)
+        if subject is not None:  # what is no longer listed, and still there, must not be found by its name
+            await self._store.forget_carriers(repository, subject)
         await self._store.forget_decisions(repository)
+
+    async def counting(
+        self, repository: Repository, subject: Digest, found: Sequence[Piece], access: Access
+    ) -> tuple[frozenset[Digest], Evidence]:
+        """Which of these signatures count for any policy, by name, and what they are; read first from now on.
+
+        Raises nothing: what goes wrong is a shortfall of the evidence.
+
+        Args:
+            repository: where they are kept.
+            subject: what they are about.
+            found: they.
+            access: with whose right they are read.
+        """
+        resolved = self._concerning(repository.name)
+        rules = [rule for policy in resolved.policies for rule in policy.rules]
+        return await self._discovery.counting(repository, subject, found, resolved.keys, access, rules)
 
     def lets_anything_pass(self, repository: Repository) -> bool:
         """Whether any artifact at all would be admitted on pull, so that no manifest need vouch for a blob."""
@@ -268,8 +293,14 @@ class Judge:
         found = evidence if resolved.needs_evidence else None
         return replace(decision, grounds=Grounds(kinds=subject.kinds, evidence=found, keys=keys))
 
-    async def as_carrier(self, artifact: Artifact, access: Access) -> Judgement | None:
-        """Is it a carrier? None: it has not the form of one. Admitted: it is. Else: why not, or why that is unknown."""
+    async def as_carrier(self, artifact: Artifact, access: Access, tag: str | None = None) -> Judgement | None:
+        """Is it a carrier? None: it has not the form of one. Admitted: it is. Else: why not, or why that is unknown.
+
+        Args:
+            artifact: what may be one.
+            access: with whose right it is read.
+            tag: the tag that a push would move to it; None on pull.
+        """
         if isinstance(artifact.manifest, Index):
             if artifact.tag_subject is None:
                 return None
@@ -290,6 +321,11 @@ class Judge:
             return Judgement(decision=self._unread(artifact.digest, f"what it carries cannot be read: {lost}", lost))
         if subject is None:
             return None
+        operation = Operation.PULL if tag is None else Operation.PUSH
+        resolved = self._resolve(artifact.repository.name, operation, tag)
+        if any(artifact.digest in policy.denied.digests for policy in resolved.policies):  # which beats everything
+            denied = decide(resolved, about, Evidence(subject=artifact.digest), self._clock.now())
+            return Judgement(decision=denied)
         until = self._clock.now() + timedelta(seconds=self._admit_seconds)
         admitted = Decision(outcome=Outcome.ADMIT, digest=artifact.digest, valid_until=until, grounds=Grounds(kinds=()))
         return Judgement(decision=admitted, carrier_of=subject)

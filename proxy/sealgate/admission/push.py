@@ -5,17 +5,23 @@ and signatures arrive. A tag is the admission point. What is refused there is st
 signed; after that the same push succeeds.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from sealgate.admission.carriers import brings_signatures, carrier_subject
 from sealgate.admission.holds import Awaited, Holds
 from sealgate.admission.judge import Artifact, Judge, Judgement
 from sealgate.admission.manifests import Manifests
+from sealgate.admission.protection import Protection
 from sealgate.admission.recorder import Recorder
-from sealgate.errors import ContentMismatch, RightMissing, SealgateError
+from sealgate.admission.search import pieces
+from sealgate.errors import ContentMismatch, RightMissing, SealgateError, StateUnavailable
 from sealgate.evidence.reason import Reason
+from sealgate.limits import KNOWN_CARRIERS
 from sealgate.oci.digest import NO_CONTENT, Digest
+from sealgate.oci.manifest import Index
 from sealgate.oci.reference import Reference, Repository, Tag
+from sealgate.oci.referrers import fallback_subject
 from sealgate.policy.access import Right
 from sealgate.policy.decide import refuse
 from sealgate.policy.decision import Decision, Finding, Outcome, Subject
@@ -74,6 +80,7 @@ class Push:
     ) -> None:
         self._holds = holds
         self._rights = rights
+        self._protection = Protection(upstream, manifests, judge, clock)
         self._upstream = upstream
         self._store = store
         self._manifests = manifests
@@ -131,6 +138,8 @@ class Push:
         due = await self._due(artifact, judgement)
         async with self._holds.turn(repository, reference):
             pushed = await self._at_tag(artifact, fetched, reference, judgement, access, caller, started)
+        if pushed.moved and isinstance(artifact.manifest, Index):
+            await self._lacking(repository, digest, access)
         return await self._looked_at(pushed, artifact, judgement, due, access)
 
     async def _at_tag(
@@ -146,6 +155,10 @@ class Push:
         """In the tag's turn: whatever was held there is over, before anything is stored."""
         repository = artifact.repository
         decision = await self._or_immutable(artifact, tag, judgement, access)
+        lost = await self._protection.lost(artifact, tag, access) if decision.admitted or decision.curable else None
+        strips = lost is not None and self._rights is not None and self._rights.may_delete(repository, caller)
+        if lost is not None and not strips:
+            decision = await self._protection.refusal(artifact, lost, access) or decision
         keep = decision.curable or decision.outcome is Outcome.UNDETERMINED
         await self._holds.end(repository, tag)
         pointed = await self._holds.points_to(repository, tag, access) if decision.curable else None
@@ -153,6 +166,8 @@ class Push:
         if decision.admitted or keep:
             target: Tag | Digest = tag if decision.admitted else artifact.digest
             stored = await self._put(artifact, fetched, target, judgement, access)
+        if strips and decision.admitted:  # it was a delete in all but name
+            await self._judge.forget(repository, fallback_subject(tag))
         record = self._recorder.record(
             decision,
             caller=caller,
@@ -196,17 +211,33 @@ class Push:
         access: Access,
     ) -> PushedManifest:
         """What a signature that is stored now has changed: the tags that waited for it, or what else it lacks."""
-        if judgement is None or judgement.carrier_of is None:
+        if judgement is None or judgement.carrier_of is None or not pushed.moved:
             return pushed
+        await self._remember(artifact, judgement.carrier_of, access)
         if due:
-            return replace(pushed, awaited=await self._holds.came(due))
-        return replace(pushed, lacking=await self._lacking(artifact.repository, judgement.carrier_of, access))
+            pushed = replace(pushed, awaited=await self._holds.came(due))
+        lacking = await self._lacking(artifact.repository, judgement.carrier_of, access)
+        return pushed if due else replace(pushed, lacking=lacking)
+
+    async def _remember(self, artifact: Artifact, subject: Digest, access: Access) -> None:
+        """Look which of the signatures that came count, so that they are read first from now on."""
+        at_tag = artifact.tag_subject is not None
+        if at_tag or artifact.manifest.subject is not None:
+            found = pieces(artifact.digest, artifact.manifest, attested=True, at_tag=at_tag)
+            with suppress(StateUnavailable):  # then they are looked for like all others
+                known = await self._store.carriers(artifact.repository, subject, KNOWN_CARRIERS)
+                new = [piece for piece in found if piece.name not in known]
+                await self._judge.counting(artifact.repository, subject, new, access)
 
     async def _lacking(self, repository: Repository, digest: Digest, access: Access) -> str:
+        """Why it is not admitted, for lack of what; "" where it is: then what it lists is known to be, too."""
         try:
             manifest = await self._manifests.by_digest(repository, digest, access)
             subject = Artifact(repository=repository, digest=digest, manifest=manifest, by_digest=True)
-            decision = (await self._judge.for_pull(subject, access)).decision
+            judged = await self._judge.for_pull(subject, access)
+            decision = judged.decision
+            if decision.admitted and judged.carrier_of is None:
+                await self._judge.listings.record(repository, digest, manifest, admitted=True)
         except SealgateError:  # it is not there yet, or cannot be read: the signature is stored all the same
             return ""
         return decision.finding.text if decision.outcome is Outcome.DENY and decision.finding else ""

@@ -49,6 +49,12 @@ SECTIONS: Final[Mapping[str, Mapping[Reason, Explanation]]] = MappingProxyType(
                 "A policy has `immutable_tags`, and this tag points to something else already.",
                 "Push it as another tag.",
             ),
+            Reason.SIGNATURE_IN_USE: Explanation(
+                "A push of a `sha256-…` tag leaves out a signature or attestation that is there and counts for a "
+                "policy ([what is protected](access.md#what-is-protected)). Mostly two signed at the same time.",
+                "Sign again: then what was added meanwhile is kept. To take a signature away: have the right to "
+                "`delete`.",
+            ),
             Reason.AWAITING_SIGNATURE: Explanation(
                 "The tag was pushed and waits for its signature ([holds](holds.md)); there is nothing that it "
                 "admitted before. In the decision log also: it waited in vain.",

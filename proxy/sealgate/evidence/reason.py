@@ -55,6 +55,7 @@ class Reason(StrEnum):
     DENIED_BY_POLICY = "denied-by-policy"
     EXCEPTION_EXPIRED = "exception-expired"
     TAG_IMMUTABLE = "tag-immutable"
+    SIGNATURE_IN_USE = "signature-in-use"
     AWAITING_SIGNATURE = "awaiting-signature"
     CONTENT_GONE = "content-gone"
     UPSTREAM_UNAVAILABLE = "upstream-unavailable"

@@ -14,8 +14,10 @@ from sealgate.http.inbound import asks_for_push, routed_of
 from sealgate.http.problem import Problem
 from sealgate.http.render import refused
 from sealgate.oci.digest import Digest
-from sealgate.oci.reference import Reference
+from sealgate.oci.reference import Reference, Tag
+from sealgate.oci.referrers import subject_of_tag
 from sealgate.oci.wire import ErrorCode
+from sealgate.policy.decision import Outcome
 from sealgate.policy.record import DecisionRecord
 
 # What signs, and the two libraries that it is written with (clients.md sections 1 and 5).
@@ -46,9 +48,14 @@ def refuse_manifest(
     Returns:
         For a reader, the refusal. Where a signature is all that is missing: to the HEAD of a push, 404, because it
         stops at anything else, and its PUT is what is judged; to a client that signs, about a digest, what it needs
-        to sign it: its descriptor to a HEAD, and to a GET 404, at which cosign 2 goes on.
+        to sign it: its descriptor to a HEAD, and to a GET 404, at which cosign 2 goes on. And 404 to anybody about a
+        tag of signatures.
     """
     problem = refused(record, routed_of(request).image)
+    # Whoever asks for signatures is told that there are none, with the reason: at 403 cosign would stop (design section
+    # 5).
+    if record.decision.outcome is Outcome.DENY and isinstance(reference, Tag) and subject_of_tag(reference) is not None:
+        return answer.error(_unknown(problem))
     if record.decision.curable:
         if asks_for_push(request):
             return answer.error(_unknown(problem))

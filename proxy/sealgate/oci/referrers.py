@@ -34,5 +34,11 @@ def subject_of_tag(tag: Tag) -> Digest | None:
     return Digest(found[1], found[2]) if found else None
 
 
+def fallback_subject(tag: Tag) -> Digest | None:
+    """The digest whose referrers are listed at this tag, where there is no API; None for any other tag."""
+    found = subject_of_tag(tag)
+    return found if found is not None and tag == fallback_tag(found) else None
+
+
 def _stem(digest: Digest) -> str:
     return f"{digest.algorithm}-{digest.hex[:64]}"  # distribution-spec 1.1: a longer digest is cut

@@ -1,7 +1,7 @@
 """A policy as it is enforced: made by `policy.load` from a file, immutable, with nothing left to interpret."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -12,6 +12,7 @@ from sealgate.evidence.keys import PublicKey
 from sealgate.oci.digest import Digest
 from sealgate.oci.naming import Names
 from sealgate.oci.reference import Repository
+from sealgate.policy.repositories import RepositoryGlob
 from sealgate.policy.rule import Denied as Denied
 from sealgate.policy.rule import Exemption as Exemption
 from sealgate.policy.rule import KeylessRequirement as KeylessRequirement
@@ -102,9 +103,13 @@ class Policy:
         """
         if operation not in self.operations:
             return None
-        if any(pattern.capture(repository) is not None for pattern in self.exclude_repositories):
-            return None
         if self.tags and (tag is None or not any(matcher.matches(tag) for matcher in self.tags)):
+            return None
+        return self.captures(repository)
+
+    def captures(self, repository: str) -> Mapping[str, str] | None:
+        """What its captures stand for in a repository that it is for; None in any other."""
+        if any(pattern.capture(repository) is not None for pattern in self.exclude_repositories):
             return None
         for pattern in self.repositories:
             if (captures := pattern.capture(repository)) is not None:
@@ -210,7 +215,16 @@ class PolicySet:
 
     def resolve(self, repository: str, operation: Operation, tag: str | None = None) -> Resolved:
         """The policies that cover this request."""
-        found = [(policy, policy.covers(repository, operation, tag)) for policy in self.policies]
+        return self._resolved(repository, [(one, one.covers(repository, operation, tag)) for one in self.policies])
+
+    def concerning(self, repository: str) -> Resolved:
+        """The policies to which a signature kept in this repository may matter, whatever the operation and the tag.
+
+        Those too that look there for signatures on what is elsewhere (`signature_repository`).
+        """
+        return self._resolved(repository, [(one, _concerns(one, repository)) for one in self.policies])
+
+    def _resolved(self, repository: str, found: Sequence[tuple[Policy, Mapping[str, str] | None]]) -> Resolved:
         filled = [policy.fill(captures) for policy, captures in found if captures is not None]
         covering = tuple(self._named(policy, repository) for policy in sorted(filled, key=lambda policy: policy.name))
         told = "\n".join(_canonical(policy) for policy in covering)
@@ -265,6 +279,13 @@ class PolicySet:
             for policy in sorted(self.policies, key=lambda policy: policy.name)
         )
         return hashlib.sha256(f"{self.unmatched}\n{told}".encode()).hexdigest()
+
+
+def _concerns(policy: Policy, repository: str) -> Mapping[str, str] | None:
+    captures = policy.captures(repository)
+    if captures is None and policy.signature_repository is not None:
+        return RepositoryGlob(policy.signature_repository.text).capture(repository)
+    return captures
 
 
 def _canonical(policy: Policy) -> str:

@@ -176,6 +176,7 @@ _NOT_BY_POLICIES: Final = frozenset(
         Reason.CONTENT_MISMATCH,
         Reason.STATE_UNAVAILABLE,
         Reason.TAG_IMMUTABLE,
+        Reason.SIGNATURE_IN_USE,
         Reason.AWAITING_SIGNATURE,
         Reason.CONTENT_GONE,
     }

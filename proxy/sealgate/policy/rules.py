@@ -12,6 +12,7 @@ from sealgate.evidence.signature import (
     KeylessSigner,
     RejectedCandidate,
     Signer,
+    Source,
     VerifiedAttestation,
     VerifiedSignature,
 )
@@ -57,6 +58,7 @@ _NEAREST: Final = (
     Reason.PAYLOAD_MALFORMED,
     Reason.CARRIER_MALFORMED,
 )
+_CHECKED: Final = frozenset({SignatureType.COSIGN, SignatureType.ATTESTATION})
 _RANK: Final = {reason: rank for rank, reason in enumerate(_NEAREST)}
 
 
@@ -90,7 +92,7 @@ def judge(policy: Policy, rule: Rule, evidence: Evidence, now: datetime) -> Rule
     )
     if rule.allow_unsigned:
         return replace(result, satisfied=True, cure="")
-    if rule.signature_type not in (SignatureType.COSIGN, SignatureType.ATTESTATION):
+    if rule.signature_type not in _CHECKED:
         return replace(
             result,
             finding=Finding(
@@ -124,6 +126,17 @@ def rests_until(rule: Rule, evidence: Evidence, now: datetime) -> datetime | Non
             ends[person] = max(ends.get(person, end), end)
     lasting = sorted(ends.values(), reverse=True)
     return lasting[rule.threshold - 1] if len(lasting) >= rule.threshold else None
+
+
+def counting(rules: Iterable[Rule], evidence: Evidence, now: datetime) -> frozenset[Source]:
+    """Which signatures and attestations count towards any of these rules, alone or with others."""
+    return frozenset(
+        fact.source
+        for rule in rules
+        if not rule.allow_unsigned and rule.signature_type in _CHECKED
+        for fact, finding in _weighed(rule, evidence, now)
+        if finding is None
+    )
 
 
 def _weighed(rule: Rule, evidence: Evidence, now: datetime) -> Iterable[tuple[VerifiedSignature, Finding | None]]:

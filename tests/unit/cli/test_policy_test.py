@@ -349,7 +349,12 @@ def test_attestations_are_judged_by_what_they_state(folder, entries, outcome, re
 
 def test_every_reason_can_be_expected_but_for_those_of_holds():
     definitions = schema.schema("cases")["$defs"]
-    about_tags = {Reason.TAG_IMMUTABLE, Reason.AWAITING_SIGNATURE, Reason.CONTENT_GONE}
+    about_tags = {
+        Reason.TAG_IMMUTABLE,
+        Reason.SIGNATURE_IN_USE,
+        Reason.AWAITING_SIGNATURE,
+        Reason.CONTENT_GONE,
+    }
     assert set(definitions["reason"]["enum"]) == set(Reason) - about_tags
     assert set(definitions["rejected"]["enum"]) <= set(Reason) - UNDETERMINED
     assert set(definitions["evidence"]["properties"]["unavailable"]["enum"]) <= UNDETERMINED

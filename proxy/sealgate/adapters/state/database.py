@@ -138,7 +138,7 @@ def _make_or_check(connection: Connection, path: Path) -> None:
     if "schema_version" not in names:
         raise ConfigurationInvalid(f"state: {path} is a database of something else")
     found = connection.scalars(select(tables.schema_version.c.version)).all()
-    if found == [1]:  # which had no holds; nothing of it changed
+    if found in ([1], [2]):  # which had no holds, or no carriers; nothing else changed
         tables.METADATA.create_all(connection)
         connection.execute(update(tables.schema_version).values(version=tables.VERSION))
     elif found != [tables.VERSION]:

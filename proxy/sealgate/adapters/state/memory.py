@@ -5,7 +5,8 @@ from collections import OrderedDict
 from typing import TypeAlias
 
 from sealgate.adapters.state.decisions import RecentDecisions
-from sealgate.limits import LISTINGS_IN_MEMORY
+from sealgate.adapters.state.recent import Recent
+from sealgate.limits import KNOWN_CARRIERS, LISTINGS_IN_MEMORY
 from sealgate.oci.digest import Digest
 from sealgate.oci.reference import Repository
 from sealgate.policy.decision import Decision
@@ -34,6 +35,7 @@ class MemoryStore:
         self._admitted: set[tuple[Repository, Digest]] = set()
         self._blobs: _Listed = {}
         self._children: _Listed = {}
+        self._carriers: Recent[tuple[Repository, Digest], tuple[Digest, ...]] = Recent(most)
         self._secret = os.urandom(32)
 
     async def record_manifest(
@@ -70,6 +72,20 @@ class MemoryStore:
     async def listing_child(self, repository: Repository, child: Digest, most: int) -> tuple[Digest, ...]:
         """See `ports.Store`."""
         return self._listing(self._children, repository, child, most)
+
+    async def record_carriers(self, repository: Repository, subject: Digest, carriers: frozenset[Digest]) -> None:
+        """See `ports.Store`."""
+        known = self._carriers.get((repository, subject)) or ()
+        new = tuple(sorted(carriers.difference(known), reverse=True))
+        self._carriers.put((repository, subject), (*new, *known)[:KNOWN_CARRIERS])
+
+    async def carriers(self, repository: Repository, subject: Digest, most: int) -> tuple[Digest, ...]:
+        """See `ports.Store`."""
+        return (self._carriers.get((repository, subject)) or ())[:most]
+
+    async def forget_carriers(self, repository: Repository, subject: Digest) -> None:
+        """See `ports.Store`."""
+        self._carriers.drop((repository, subject))
 
     async def decision(self, key: DecisionKey) -> Decision | None:
         """See `ports.Store`."""

@@ -70,6 +70,18 @@ class RememberingStore:
         """See `ports.Store`."""
         return await self._listing(self._children, self._inner.listing_child, repository, child, most)
 
+    async def record_carriers(self, repository: Repository, subject: Digest, carriers: frozenset[Digest]) -> None:
+        """See `ports.Store`."""
+        await self._inner.record_carriers(repository, subject, carriers)
+
+    async def carriers(self, repository: Repository, subject: Digest, most: int) -> tuple[Digest, ...]:
+        """See `ports.Store`. Not remembered: whoever asks is about to ask the registry."""
+        return await self._inner.carriers(repository, subject, most)
+
+    async def forget_carriers(self, repository: Repository, subject: Digest) -> None:
+        """See `ports.Store`."""
+        await self._inner.forget_carriers(repository, subject)
+
     async def decision(self, key: DecisionKey) -> Decision | None:
         """See `ports.Store`."""
         if (known := self._decisions.get(key)) is not None:

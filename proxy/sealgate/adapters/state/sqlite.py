@@ -90,6 +90,35 @@ class SqliteStore:
         """See `ports.Store`."""
         return await self._listing(tables.lists_child, repository, child, most)
 
+    async def record_carriers(self, repository: Repository, subject: Digest, carriers: frozenset[Digest]) -> None:
+        """See `ports.Store`."""
+        new = insert(tables.carriers).prefix_with("OR IGNORE")
+        about = {"repository": repository.name, "subject": str(subject)}
+        rows = [{**about, "digest": str(digest)} for digest in sorted(carriers)]
+        if rows:
+            await self._database.write(lambda connection: connection.execute(new, rows))
+
+    async def carriers(self, repository: Repository, subject: Digest, most: int) -> tuple[Digest, ...]:
+        """See `ports.Store`."""
+        carriers = tables.carriers.c
+        query = (
+            select(carriers.digest)
+            .where(carriers.repository == repository.name, carriers.subject == str(subject))
+            .order_by(carriers.id.desc())
+            .limit(most)
+        )
+        return await self._database.read(
+            lambda connection: tuple(Digest.parse(str(found)) for found in connection.scalars(query))
+        )
+
+    async def forget_carriers(self, repository: Repository, subject: Digest) -> None:
+        """See `ports.Store`."""
+        carriers = tables.carriers.c
+        statement = delete(tables.carriers).where(
+            carriers.repository == repository.name, carriers.subject == str(subject)
+        )
+        await self._database.write(lambda connection: connection.execute(statement))
+
     async def decision(self, key: DecisionKey) -> Decision | None:
         """See `ports.Store`. A row that is not just what was saved under this key is none."""
         decisions = tables.decisions.c

@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Of these tables. A database of an earlier version is brought up to it, one of a later version is refused."""
 
 METADATA: Final = MetaData()
@@ -41,6 +41,16 @@ def _listing(name: str) -> Table:
 
 lists_blob: Final = _listing("lists_blob")
 lists_child: Final = _listing("lists_child")
+
+carriers: Final = Table(
+    "carriers",
+    METADATA,
+    Column("id", Integer, primary_key=True),  # grows: the order of recording
+    Column("repository", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Index("carriers_by_subject", "repository", "subject", "digest", unique=True),
+)
 
 decisions: Final = Table(
     "decisions",

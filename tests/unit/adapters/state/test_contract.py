@@ -80,6 +80,20 @@ async def test_blobs_and_children_are_told_apart(store: Store) -> None:
     assert await store.listing_child(APP, BLOB, 9) == ()
 
 
+async def test_what_counted_is_told_last_first_of_its_subject_and_its_repository(store: Store) -> None:
+    assert await store.carriers(APP, CHILD, 9) == ()
+    await store.record_carriers(APP, CHILD, frozenset())
+    for carrier in (FIRST, SECOND, FIRST, THIRD):
+        await store.record_carriers(APP, CHILD, frozenset({carrier}))
+    await store.record_carriers(APP, BLOB, frozenset({FIRST, SECOND}))
+    assert await store.carriers(APP, CHILD, 9) == (THIRD, SECOND, FIRST)
+    assert await store.carriers(APP, CHILD, 2) == (THIRD, SECOND)
+    assert await store.carriers(OTHER, CHILD, 9) == ()
+    await store.forget_carriers(APP, CHILD)
+    assert await store.carriers(APP, CHILD, 9) == ()
+    assert {*await store.carriers(APP, BLOB, 9)} == {FIRST, SECOND}
+
+
 async def test_b31_what_one_repository_lists_says_nothing_about_another(store: Store) -> None:
     await record(store, FIRST)
     assert await store.listing_blob(OTHER, BLOB, 9) == ()

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from sealgate.adapters.state.memory_holds import MemoryHolds
+from sealgate.adapters.state.sqlite import SqliteStore
 from sealgate.adapters.state.sqlite_holds import SqliteHolds
 from sealgate.evidence.reason import Reason
 from sealgate.oci.digest import Digest
 from sealgate.oci.reference import Repository, Tag
 from sealgate.policy.hold import Hold
 from sealgate.ports import Holds
+from sealgate.testing.clock import FixedClock
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 APP, OTHER = Repository("team/app"), Repository("team/other")
@@ -154,12 +156,20 @@ async def test_b31_a_row_that_no_gate_has_written_is_none(path: Path) -> None:
     await holds.close()
 
 
-async def test_a_database_without_holds_is_brought_up_to_date(path: Path) -> None:
+@pytest.mark.parametrize(("version", "lacks"), [(1, ("holds", "carriers")), (2, ("carriers",))])
+async def test_an_older_database_is_brought_up_to_date(
+    path: Path, clock: FixedClock, version: int, lacks: tuple[str, ...]
+) -> None:
     await (await SqliteHolds.open(path)).close()
     with sqlite3.connect(path) as by_hand:
-        by_hand.execute("DROP TABLE holds")
-        by_hand.execute("UPDATE schema_version SET version = 1")
+        for table in lacks:
+            by_hand.execute(f"DROP TABLE {table}")
+        by_hand.execute("UPDATE schema_version SET version = ?", (version,))
     by_hand.close()
     holds = await SqliteHolds.open(path)
     await holds.save(HOLD)
     await holds.close()
+    store = await SqliteStore.open(path, clock)
+    await store.record_carriers(HOLD.repository, HOLD.digest, frozenset({HOLD.digest}))
+    assert await store.carriers(HOLD.repository, HOLD.digest, 9) == (HOLD.digest,)
+    await store.close()

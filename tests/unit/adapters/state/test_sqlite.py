@@ -109,11 +109,11 @@ class TestOpening:
         assert "a database of something else" in await self.refused(path, clock)
         assert by_hand(path, "SELECT name FROM sqlite_master") == [("bookmarks",)]
 
-    @pytest.mark.parametrize("version", [0, 3])
+    @pytest.mark.parametrize("version", [0, 4])
     async def test_another_version(self, path: Path, clock: FixedClock, version: int) -> None:
         await (await SqliteStore.open(path, clock)).close()
         by_hand(path, "UPDATE schema_version SET version = ?", version)
-        assert f"tables of version {version}, this sealgate has 2" in await self.refused(path, clock)
+        assert f"tables of version {version}, this sealgate has 3" in await self.refused(path, clock)
 
     async def test_no_version(self, path: Path, clock: FixedClock) -> None:
         await (await SqliteStore.open(path, clock)).close()
