@@ -158,9 +158,7 @@ async def test_every_policy_that_covers_must_be_satisfied(registry, gate_world, 
         reply = await world.client.pull("team/app", "1.0")
         assert (reply.status, reason(reply)) == (403, "key-not-trusted")
         assert json.loads(reply.body)["errors"][0]["detail"]["policy"] == "one"
-        signed = await world.client.push_signature(
-            "team/app", world.signature(IMAGE.digest, world.key, world.other_key)
-        )
+        signed = await world.client.push_signature("team/app", world.bundle(IMAGE))
         assert signed.status == 201
         assert (await world.client.pull("team/app", "1.0")).status == 200
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
+import random
+import sqlite3
+from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 
 import pytest
@@ -170,6 +172,42 @@ async def test_b31_what_counted_in_one_repository_is_not_looked_for_in_another(r
         assert (await world.client.pull("team/copy", "1.0")).status == 403
 
 
+async def test_b34_what_cannot_be_remembered_changes_no_decision(registry, gate_where, tmp_path):
+    """The table of what counted is gone: what is signed is admitted, what is not is denied, what comes is stored."""
+    state = tmp_path / "state.db"
+    async with gate_where(registry, state=state) as world:
+        with closing(sqlite3.connect(state)) as by_hand:
+            by_hand.execute("DROP TABLE carriers")
+            by_hand.commit()
+        world.add("team/app", IMAGE)
+        world.add("team/app", OTHER, "2.0", signed=False)
+        assert (await world.client.pull("team/app", "1.0")).status == 200
+        assert (await world.client.pull("team/app", "2.0")).status == 403
+        assert (await world.client.push_signature("team/app", world.bundle(OTHER))).status == 201
+        assert (await world.client.pull("team/app", "2.0")).status == 200
+
+
+async def test_b33_the_same_is_decided_every_time_or_nothing_is(registry, gate_where):
+    """Judged anew a hundred times, over a registry that fails now and then: yes stays yes, no stays no."""
+    async with gate_where(registry, rights=DELETING) as world:
+        for image, key, tag in ((IMAGE, world.key, "1.0"), (OTHER, world.other_key, "2.0")):
+            world.add("team/app", image, tag, signed=False)
+            crowd(world, 8, image=image)
+            world.put("team/app", world.bundle(image, key))
+            world.put("team/app", world.signature(image.digest, key))
+        chance = random.Random(33)  # noqa: S311 - which request fails
+        registry.script(
+            "GET /v2/team/app/(referrers|blobs|manifests/sha256).*",
+            lambda _: Answer(status=500) if chance.random() < 0.05 else None,
+        )
+        found = {"1.0": set(), "2.0": set()}
+        for _ in range(100):
+            await expire(world)
+            for tag, statuses in found.items():
+                statuses.add((await world.client.pull("team/app", tag)).status)
+        assert found == {"1.0": {200, 503}, "2.0": {403, 503}} or found == {"1.0": {200}, "2.0": {403, 503}}
+
+
 # Indexes that list a child (attacks A26).
 
 
@@ -318,6 +356,31 @@ async def test_b21_an_entry_of_the_fallback_index_is_not_stripped(apiless, gate_
         else:
             assert reply.status == 201
             assert (await world.client.pull("team/app", "1.0")).status == 403
+
+
+async def test_b21_a_signature_that_is_kept_elsewhere_is_not_stripped(registry, gate_where, reason):
+    policy = {"p.yaml": "name: p\nrepositories: ['team/{app}']\nsignature_repository: 'signatures/{app}'\nrules:\n"
+                        "  - name: signed\n    rekor: {required: false}\n"
+                        "    key_requirements: [{type: key, public_key: release.pub}]\n",
+              "q.yaml": "name: q\nrepositories: ['signatures/*']\nallow_unsigned: true\n"}  # fmt: skip
+    async with gate_where(registry, policy) as world:
+        world.add("team/app", IMAGE, signed=False)
+        good, other = world.signature(IMAGE.digest), world.signature(IMAGE.digest, world.other_key)
+        assert (await world.client.push_signature("signatures/app", good)).status == 201
+        assert (await world.client.pull("team/app", "1.0")).status == 200
+        reply = await world.client.push_signature("signatures/app", other)
+        assert (reply.status, reason(reply)) == (403, "signature-in-use")
+        assert (await world.client.push_signature("signatures/app", layers(good, other))).status == 201
+
+
+async def test_b21_an_entry_about_something_else_may_be_left_out(apiless, gate_where):
+    """A signature of another image, listed here: it counts for that one, and not because of this list."""
+    async with gate_where(apiless) as world:
+        world.add("team/app", IMAGE, signed=False)
+        good, foreign = world.bundle(IMAGE), world.bundle(OTHER)
+        for carrier in (good, foreign, fallback_index(IMAGE.digest, [good, foreign])):
+            world.put("team/app", carrier)
+        assert (await world.client.push_signature("team/app", fallback_index(IMAGE.digest, [good]))).status == 201
 
 
 async def test_b21_an_attestation_is_not_stripped(registry, gate_where, reason):
