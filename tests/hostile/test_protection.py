@@ -397,6 +397,36 @@ async def test_b21_an_attestation_is_not_stripped(registry, gate_where, reason):
         assert (await world.client.pull("team/app", "1.0")).status == 200
 
 
+@pytest.mark.parametrize("by", ["the same", "another", "both", "another and what is left out"])
+async def test_b21_who_says_it_anew_may_take_the_place_of_what_he_said(registry, gate_where, reason, by):
+    """`cosign attest --replace`: nobody who counted counts no more; another one in his place is not he."""
+    policy = {"p.yaml": "name: p\nrepositories: ['team/**']\nrules:\n  - name: built\n    signature_type: attestation\n"
+                        "    predicate_type: slsaprovenance\n    rekor: {required: false}\n"
+                        "    key_requirements: [{type: key, public_key: release.pub},"
+                        " {type: key, public_key: other.pub}]\n"}  # fmt: skip
+    async with gate_where(registry, policy) as world:
+        world.add("team/app", IMAGE, signed=False)
+        first = attestation(world, world.key)
+        assert (await world.client.push_signature("team/app", first)).status == 201
+        anew, other = attestation(world, world.key), attestation(world, world.other_key)
+        sent = {"the same": anew, "another": other, "both": layers(anew, other)}.get(by, layers(other, first))
+        reply = await world.client.push_signature("team/app", sent)
+        assert reply.status == (403 if by == "another" else 201)
+        assert (await world.client.pull("team/app", "1.0")).status == 200
+
+
+@pytest.mark.parametrize("by", ["the same", "another"])
+async def test_b21_an_entry_of_the_fallback_index_may_be_said_anew(apiless, gate_where, by):
+    async with gate_where(apiless) as world:
+        world.add("team/app", IMAGE, signed=False)
+        first, anew, other = (world.bundle(IMAGE, key) for key in (world.key, world.key, world.other_key))
+        for carrier in (first, fallback_index(IMAGE.digest, [first]), anew, other):
+            assert (await world.client.push_signature("team/app", carrier)).status == 201
+        sent = fallback_index(IMAGE.digest, [anew if by == "the same" else other])
+        reply = await world.client.push_signature("team/app", sent)
+        assert reply.status == (201 if by == "the same" else 403)
+
+
 def attestation(world, key: SigningKey) -> OciObject:
     """A statement of provenance at the `.att` tag, as cosign 2 writes it."""
     made = world.sigstore.bundle(IMAGE.digest, key, predicate_type="https://slsa.dev/provenance/v0.2", logged=False)
@@ -405,13 +435,15 @@ def attestation(world, key: SigningKey) -> OciObject:
 
 async def test_b2_two_who_sign_at_once_leave_no_signature_behind(registry, gate_where):
     """Each reads the tag, adds to it, and puts it back; the one who comes late is told to sign again, and does."""
-    async with gate_where(registry) as world:
+    each = "  - name: {0}\n    rekor: {{required: false}}\n    key_requirements: [{{type: key, public_key: {0}.pub}}]\n"
+    rules = each.format("release") + each.format("other")
+    async with gate_where(registry, {"p.yaml": f"name: p\nrepositories: ['team/**']\nrules:\n{rules}"}) as world:
         world.add("team/app", IMAGE, signed=False)
         refused = 0
 
-        async def sign():
+        async def sign(key):
             nonlocal refused
-            own = world.signature(IMAGE.digest)
+            own = world.signature(IMAGE.digest, key)
             for blob in own.blobs.values():
                 assert (await world.client.push_blob("team/app", blob)).status == 201
             while True:
@@ -421,13 +453,15 @@ async def test_b2_two_who_sign_at_once_leave_no_signature_behind(registry, gate_
                 )  # fmt: skip
                 reply = await world.client.push_manifest("team/app", SIG, joined.manifest, joined.media_type)
                 if reply.status == 201:
-                    return json.loads(own.manifest)["layers"][0]["annotations"]
+                    return key, json.loads(own.manifest)["layers"][0]["annotations"]
                 assert (reply.status, "signature-in-use" in reply.reason) == (403, True)
                 refused += 1
 
-        wrote = await asyncio.gather(*(sign() for _ in range(6)))
+        wrote = await asyncio.gather(*(sign(key) for key in (world.key, world.other_key) * 3))
         final = json.loads((await world.client.pull("team/app", SIG)).body)["layers"]
-        assert all(annotations in [layer["annotations"] for layer in final] for annotations in wrote)
+        left = [layer["annotations"] for layer in final]
+        assert all(any(key is one and said in left for one, said in wrote) for key in (world.key, world.other_key))
+        assert (await world.client.pull("team/app", "1.0")).status == 200
         assert refused
 
 

@@ -38,7 +38,7 @@ from sealgate.policy.cover import cover
 from sealgate.policy.decide import decide, refuse
 from sealgate.policy.decision import Decision, Finding, Grounds, Outcome, Subject
 from sealgate.policy.model import Operation, PolicySet, Resolved
-from sealgate.policy.rules import applies
+from sealgate.policy.rules import applies, standing
 from sealgate.ports import Access, Clock, DecisionKey, SignatureVerifier, Store
 
 _NOT_FOUND: Final = 404
@@ -200,8 +200,13 @@ class Judge:
             access: with whose right they are read.
         """
         resolved = self._concerning(repository.name)
-        rules = [rule for policy in resolved.policies for rule in policy.rules]
+        rules = resolved.rules
         return await self._discovery.counting(repository, subject, found, resolved.keys, access, rules)
+
+    def covers(self, repository: Repository, kept: Evidence, lost: Evidence) -> bool:
+        """Whether everybody whose evidence is lost stands for the same rules by what is kept."""
+        rules, now = self._concerning(repository.name).rules, self._clock.now()
+        return standing(rules, lost, now) <= standing(rules, kept, now)
 
     def lets_anything_pass(self, repository: Repository) -> bool:
         """Whether any artifact at all would be admitted on pull, so that no manifest need vouch for a blob."""

@@ -5,6 +5,7 @@ in one manifest that each signer reads, adds to and puts back. Two at the same t
 the earlier one added; or somebody leaves out on purpose what an admission rests on (design section 6, attacks B21).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +14,7 @@ from sealgate.admission.manifests import Manifests
 from sealgate.admission.search import Piece, pieces
 from sealgate.errors import ContentMismatch, ManifestMalformed, TooLarge, UpstreamRefused
 from sealgate.evidence.reason import Reason
+from sealgate.evidence.signature import Evidence
 from sealgate.limits import CANDIDATES
 from sealgate.oci.digest import Digest
 from sealgate.oci.manifest import Index
@@ -36,11 +38,13 @@ class Lost:
         subject: what it is about.
         found: layers that may be signatures.
         listed: manifests that an index lists.
+        instead: what is in its place, and was not there: layers, and manifests that an index lists.
     """
 
     subject: Digest
     found: tuple[Piece, ...] = ()
     listed: tuple[Digest, ...] = ()
+    instead: tuple[tuple[Piece, ...], tuple[Digest, ...]] = ((), ())
 
 
 class Protection:
@@ -78,13 +82,15 @@ class Protection:
         except (ManifestMalformed, TooLarge):  # nobody finds a signature in it either
             return None
         if isinstance(current, Index):
-            kept = {entry.digest for entry in new.manifests} if isinstance(new, Index) else set()
-            listed = tuple(entry.digest for entry in current.manifests if entry.digest not in kept)
-            return Lost(subject=subject, listed=listed) if listed else None
-        kept = {piece.name for piece in pieces(artifact.digest, new, attested=True, at_tag=True)}
+            kept = [entry.digest for entry in new.manifests] if isinstance(new, Index) else []
+            were = [entry.digest for entry in current.manifests]
+            listed = tuple(digest for digest in were if digest not in kept)
+            instead = tuple(digest for digest in kept if digest not in were)
+            return Lost(subject=subject, listed=listed, instead=((), instead)) if listed else None
+        sent = pieces(artifact.digest, new, attested=True, at_tag=True)
         there = pieces(fetched.digest, current, attested=True, at_tag=True)
-        found = tuple(piece for piece in there if piece.name not in kept)
-        return Lost(subject=subject, found=found) if found else None
+        found, others = _without(there, sent), _without(sent, there)
+        return Lost(subject=subject, found=found, instead=(others, ())) if found else None
 
     async def refusal(self, artifact: Artifact, lost: Lost, access: Access) -> Decision | None:
         """Why it must not be lost: something of it counts, or that cannot be told; None where it is junk.
@@ -92,11 +98,13 @@ class Protection:
         Raises:
             UpstreamRefused, UpstreamUnavailable: what an index lists cannot be read.
         """
-        found = [*lost.found]
-        for digest in lost.listed[:CANDIDATES]:
-            found += await self._listed(artifact.repository, digest, lost.subject, access)
-        names, evidence = await self._judge.counting(artifact.repository, lost.subject, found, access)
+        names, evidence = await self._counting(artifact.repository, lost.subject, lost.found, lost.listed, access)
         about = Subject(digest=artifact.digest, kinds=())
+        if names and not evidence.shortfalls and len(lost.listed) <= CANDIDATES:
+            # `cosign attest --replace`: the same people say it anew.
+            _, instead = await self._counting(artifact.repository, lost.subject, *lost.instead, access)
+            if self._judge.covers(artifact.repository, kept=instead, lost=evidence):
+                return None
         if names:
             text = f"it leaves out a signature or attestation of {lost.subject} that is there and counts"
             return refuse(about, Finding(reason=Reason.SIGNATURE_IN_USE, text=text), self._clock.now(), _CURE)
@@ -107,6 +115,14 @@ class Protection:
             text = f"whether what it leaves out counts is not known: {lack.detail}"
             return refuse(about, Finding(reason=lack.reason, text=text), self._clock.now())
         return None
+
+    async def _counting(
+        self, repository: Repository, subject: Digest, found: Sequence[Piece], listed: Sequence[Digest], access: Access
+    ) -> tuple[frozenset[Digest], Evidence]:
+        every = [*found]
+        for digest in listed[:CANDIDATES]:
+            every += await self._listed(repository, digest, subject, access)
+        return await self._judge.counting(repository, subject, every, access)
 
     async def _listed(
         self, repository: Repository, digest: Digest, subject: Digest, access: Access
@@ -122,3 +138,8 @@ class Protection:
         if manifest.subject is None or manifest.subject.digest != subject:
             return ()
         return pieces(digest, manifest, attested=True, at_tag=False)
+
+
+def _without(these: Sequence[Piece], those: Sequence[Piece]) -> tuple[Piece, ...]:
+    names = {piece.name for piece in those}
+    return tuple(piece for piece in these if piece.name not in names)

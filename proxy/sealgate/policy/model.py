@@ -152,6 +152,11 @@ class Resolved:
     digest: str
 
     @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Every rule of theirs."""
+        return tuple(rule for policy in self.policies for rule in policy.rules)
+
+    @property
     def keys(self) -> tuple[PublicKey, ...]:
         """Every key that a policy names or denies, each once, in a stable order."""
         found = {

@@ -130,13 +130,18 @@ def rests_until(rule: Rule, evidence: Evidence, now: datetime) -> datetime | Non
 
 def counting(rules: Iterable[Rule], evidence: Evidence, now: datetime) -> frozenset[Source]:
     """Which signatures and attestations count towards any of these rules, alone or with others."""
-    return frozenset(
-        fact.source
-        for rule in rules
-        if not rule.allow_unsigned and rule.signature_type in _CHECKED
-        for fact, finding in _weighed(rule, evidence, now)
-        if finding is None
-    )
+    return frozenset(fact.source for _, fact in _counting(rules, evidence, now))
+
+
+def standing(rules: Iterable[Rule], evidence: Evidence, now: datetime) -> frozenset[tuple[int, object]]:
+    """Who counts towards which of these rules, by its place among them; by whichever of his signatures."""
+    return frozenset((place, _person(fact.signer)) for place, fact in _counting(rules, evidence, now))
+
+
+def _counting(rules: Iterable[Rule], evidence: Evidence, now: datetime) -> Iterable[tuple[int, VerifiedSignature]]:
+    for place, rule in enumerate(rules):
+        if not rule.allow_unsigned and rule.signature_type in _CHECKED:
+            yield from ((place, fact) for fact, finding in _weighed(rule, evidence, now) if finding is None)
 
 
 def _weighed(rule: Rule, evidence: Evidence, now: datetime) -> Iterable[tuple[VerifiedSignature, Finding | None]]:
