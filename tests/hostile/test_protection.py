@@ -302,8 +302,8 @@ async def test_b21_what_cannot_be_read_may_be_replaced(registry, gate_where):
         assert (await world.client.push_signature("team/app", world.signature(IMAGE.digest))).status == 201
 
 
-@pytest.mark.parametrize("what", ["manifests", "blobs"])
-async def test_b21_whether_something_counts_is_not_guessed(registry, gate_where, what):
+@pytest.mark.parametrize(("what", "status"), [("manifests", 500), ("manifests", 429), ("blobs", 500)])
+async def test_b21_whether_something_counts_is_not_guessed(registry, gate_where, what, status):
     """Where what is there cannot be read just now, it is not overwritten."""
     async with gate_where(registry) as world:
         world.add("team/app", IMAGE)
@@ -314,9 +314,9 @@ async def test_b21_whether_something_counts_is_not_guessed(registry, gate_where,
         for blob in other.blobs.values():
             assert (await world.client.push_blob("team/app", blob)).status == 201
         # The new carrier's own look at the same payload comes first.
-        registry.script(f"GET /v2/team/app/{failing}", Answer(status=500), after=int(what == "blobs"))
+        registry.script(f"GET /v2/team/app/{failing}", Answer(status=status), after=int(what == "blobs"))
         reply = await world.client.push_manifest("team/app", SIG, other.manifest, other.media_type)
-        assert reply.status == 503
+        assert reply.status == (429 if status == 429 else 503)
         assert registry.tags("team/app")[SIG] == there
 
 
@@ -326,6 +326,16 @@ async def test_b21_more_than_is_read_is_not_thrown_away_unread(registry, gate_wh
         good = world.signature(IMAGE.digest)
         world.put("team/app", layers(good, first=junk_layers(good, CANDIDATES + 1)))
         reply = await world.client.push_signature("team/app", world.signature(IMAGE.digest, world.other_key))
+        assert (reply.status, reason(reply)) == (503, "evidence-too-much")
+
+
+async def test_b21_more_entries_than_are_read_are_not_thrown_away_unread(apiless, gate_where, reason):
+    async with gate_where(apiless) as world:
+        world.add("team/app", IMAGE, signed=False)
+        world.put("team/app", fallback_index(IMAGE.digest, crowd(world, CANDIDATES + 1)))
+        good = world.bundle(IMAGE)
+        assert (await world.client.push_signature("team/app", good)).status == 201
+        reply = await world.client.push_signature("team/app", fallback_index(IMAGE.digest, [good]))
         assert (reply.status, reason(reply)) == (503, "evidence-too-much")
 
 
@@ -374,10 +384,12 @@ async def test_b21_a_signature_that_is_kept_elsewhere_is_not_stripped(registry, 
 
 
 async def test_b21_an_entry_about_something_else_may_be_left_out(apiless, gate_where):
-    """A signature of another image, listed here: it counts for that one, and not because of this list."""
+    """It says itself that it is about another image, so that nobody reads it as evidence here (attacks A19)."""
     async with gate_where(apiless) as world:
         world.add("team/app", IMAGE, signed=False)
-        good, foreign = world.bundle(IMAGE), world.bundle(OTHER)
+        described = OciObject(manifest=OTHER.raw, media_type=OTHER.media_type).descriptor
+        made = world.sigstore.bundle(IMAGE.digest, world.key, logged=False)
+        good, foreign = world.bundle(IMAGE), bundle_object(made, described)
         for carrier in (good, foreign, fallback_index(IMAGE.digest, [good, foreign])):
             world.put("team/app", carrier)
         assert (await world.client.push_signature("team/app", fallback_index(IMAGE.digest, [good]))).status == 201
@@ -532,6 +544,22 @@ async def test_a25_a_denied_digest_is_not_served_though_it_is_a_carrier(registry
         assert (reply.status, reason(reply)) == (403, "denied-by-policy")
         reply = await world.client.pull("team/app", SIG)
         assert (reply.status, reason(reply)) == (404, "denied-by-policy")
+
+
+async def test_a25_a_digest_that_is_denied_to_pushes_is_no_carrier_to_them(registry, gate_world, reason):
+    async with gate_world(registry) as world:
+        carrier = world.signature(IMAGE.digest)
+    rule = "rules: [{name: n, rekor: {required: false}, key_requirements: [{type: key, public_key: release.pub}]}]\n"
+    policies = {
+        "all.yaml": f"name: all\nrepositories: ['**']\n{rule}",
+        "denied.yaml": "name: denied\nrepositories: ['**']\noperations: [push]\ntags: ['*.sig']\n"
+        f"allow_unsigned: true\ndenied: ['{carrier.digest}']\n",
+    }
+    async with gate_world(registry, policies) as world:
+        reply = await world.client.push_signature("team/app", carrier)
+        assert (reply.status, reason(reply)) == (403, "denied-by-policy")
+        other = world.signature(IMAGE.digest)
+        assert (await world.client.push_signature("team/app", other)).status == 201
 
 
 async def test_a25_a_tag_that_goes_back_to_what_was_signed_before(registry, gate_world, reason):
