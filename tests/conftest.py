@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import pytest
 
 from sealgate.adapters.clock import SystemClock
 from sealgate.oci.digest import Digest
+from sealgate.testing import postgres
 from sealgate.testing.client import RegistryClient, Reply
 from sealgate.testing.gate import RunningGate, running_gate
 from sealgate.testing.images import Artifact
@@ -116,6 +118,18 @@ def _reason_of(reply: Reply) -> str:
 def reason() -> Callable[[Reply], str]:
     """Reads the reason code of a refusal."""
     return _reason_of
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    """A PostgreSQL server; without its programs a test is skipped, and in CI it fails."""
+    with postgres.serving() as server:
+        if server is None:
+            told = "not installed: postgresql; `make clients` installs it"
+            if os.environ.get("CI"):
+                pytest.fail(told, pytrace=False)
+            pytest.skip(told)
+        yield server
 
 
 @pytest.fixture

@@ -135,6 +135,17 @@ RECORDED_IN_MEMORY: Final = 50_000  # ours: manifests known to be recorded; a wa
 STATE_BUSY_SECONDS: Final = 5.0  # ours: how long a statement waits for another process's write
 STATE_READERS: Final = 2  # ours: threads that read the state beside the one that writes it
 SAVES_PER_PRUNE: Final = 256  # ours: every so many decisions saved, those that are over are dropped
+RECORDS_PER_PRUNE: Final = 1024  # ours: every so many manifests recorded, those that nobody asked for are dropped
+ROWS_PER_PRUNE: Final = 4096  # ours: at most so many, so that nobody waits for it
+UNUSED_SECONDS: Final = 90 * 86400.0  # ours: of a row that nobody asks for; a pull of its manifest brings it back
+USED_SECONDS: Final = 86400.0  # ours: that a row is of use is written at most so often
+STATE_CONNECT_SECONDS: Final = 5  # ours: for a connection to PostgreSQL, and for a word on one that there is
+STATE_STATEMENT_SECONDS: Final = 10  # ours: each is a few rows by an index
+STATE_KEEPALIVE_SECONDS: Final = 10  # ours: a connection whose other end vanished is found out
+TURN_CONNECTIONS: Final = 32  # ours: turns of this replica at a time, each of a connection
+TURN_SECONDS: Final = 30.0  # ours: how long a push waits for its turn; a release takes some requests of the registry
+TURN_LOOK_SECONDS: Final = 0.05  # ours: how often one who waits asks
+STATE_KEY_BYTES: Final = 32  # of HMAC-SHA256, RFC 2104 section 3: not shorter than its output
 
 # Upstream.
 CONNECT_SECONDS: Final = 5.0  # attacks F2

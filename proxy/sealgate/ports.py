@@ -1,10 +1,10 @@
 """What the core needs from outside, as protocols, with what each may raise. `adapters/` implements them."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 from sealgate.evidence.keys import PublicKey
 from sealgate.evidence.predicate import PredicateTest, PredicateVerdict
@@ -378,13 +378,17 @@ class Store(Protocol):
         """Close it."""
 
 
+Confirm: TypeAlias = Callable[[], Awaitable[None]]
+"""Asks whether a turn is still one's own, right before what must happen in it. Raises `StateUnavailable`."""
+
+
 class Holds(Protocol):
     """Pushes that wait for a signature, and whose turn it is to move a tag.
 
     Every method may raise `StateUnavailable`. What is written is durable when a method returns.
     """
 
-    def turn(self, repository: Repository, tag: Tag) -> AbstractAsyncContextManager[None]:
+    def turn(self, repository: Repository, tag: Tag) -> AbstractAsyncContextManager[Confirm]:
         """Whoever moves a tag does so inside: one at a time, over all replicas (attacks B2, B8)."""
 
     async def of_tag(self, repository: Repository, tag: Tag) -> Hold | None:

@@ -21,11 +21,6 @@ from sealgate.adapters.reading import Reading
 from sealgate.adapters.rekor import RekorLogs
 from sealgate.adapters.reload import Reloader
 from sealgate.adapters.signatures.verifier import SigstoreVerifier
-from sealgate.adapters.state.memory import MemoryStore
-from sealgate.adapters.state.memory_holds import MemoryHolds
-from sealgate.adapters.state.remembering import RememberingStore
-from sealgate.adapters.state.sqlite import SqliteStore
-from sealgate.adapters.state.sqlite_holds import SqliteHolds
 from sealgate.adapters.trusted_roots.beginning import from_file, from_public_good, from_repository
 from sealgate.adapters.trusted_roots.current import RootState, TrustedRoots
 from sealgate.adapters.trusted_roots.refresh import Refresher
@@ -55,6 +50,7 @@ from sealgate.settings import KeySettings, Settings, TrustedRootSettings, Upstre
 from sealgate.wiring_access import authorized, entrance
 from sealgate.wiring_access import rights as rights_in
 from sealgate.wiring_force import Configuration, InForce, Parts
+from sealgate.wiring_state import open_holds, open_store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,7 +189,7 @@ async def core(settings: Settings, policies: PolicySet, reading: Reading | None 
         verifier = TrustedRoots(states, SigstoreVerifier)
         refresher = Refresher(verifier, repositories, clock)
         refresher.want(policies.trusted_roots)
-        store = await _store(settings.state, clock)
+        store = await open_store(settings.state, clock)
         stack.push_async_callback(store.close)
         names, registries = settings.names, dict[str, Registry]()
         for said in settings.upstreams:
@@ -259,7 +255,7 @@ async def gate(
             name: registry for name, registry in made.registries.items() if isinstance(registry, AuthorizedUpstream)
         }
         entered = await stack.enter_async_context(entrance(settings, secret, made.clock, relays))
-        held = MemoryHolds() if settings.state is None else await SqliteHolds.open(settings.state)
+        held = await open_holds(settings.state)
         stack.push_async_callback(held.close)
 
         def parts(new: Configuration, verifier: SignatureVerifier) -> Parts:
@@ -401,9 +397,3 @@ def _upstream_tls(upstream: UpstreamSettings) -> TlsContexts:
     return upstream_tls(
         ca=tls.ca, certificate=tls.certificate, key=tls.key, skip_verification=tls.unsafe_skip_verification
     )
-
-
-async def _store(path: Path | None, clock: Clock) -> Store:
-    if path is None:
-        return MemoryStore(clock)
-    return RememberingStore(await SqliteStore.open(path, clock), clock)

@@ -32,7 +32,7 @@ from sealgate.policy.decision import Decision, Finding, Outcome, Subject
 from sealgate.policy.hold import Hold, releases
 from sealgate.policy.model import Operation
 from sealgate.policy.moments import told
-from sealgate.ports import Access, Caller, Clock, DecisionRecord, FetchedManifest, Upstream
+from sealgate.ports import Access, Caller, Clock, Confirm, DecisionRecord, FetchedManifest, Upstream
 from sealgate.ports import Holds as Store
 
 _LOG: Final = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ class Holds:
         self._clock = clock
         self._seconds = seconds
 
-    def turn(self, repository: Repository, tag: Tag) -> AbstractAsyncContextManager[None]:
+    def turn(self, repository: Repository, tag: Tag) -> AbstractAsyncContextManager[Confirm]:
         """The right to move a tag, one at a time. Raises `StateUnavailable`."""
         return self._store.turn(repository, tag)
 
@@ -201,7 +201,7 @@ class Holds:
             finding = decision.finding or Finding(reason=hold.reason, text=hold.text)
             await self._store.settle(hold.identifier, finding.reason, finding.text)
             return _End.WAITS, finding.text
-        async with self._store.turn(hold.repository, hold.tag):
+        async with self._store.turn(hold.repository, hold.tag) as confirm:
             current = await self._store.of_tag(hold.repository, hold.tag)
             if current is None or current.identifier != hold.identifier:
                 return _End.OVER, "the tag was pushed again"
@@ -219,6 +219,7 @@ class Holds:
                     text = f"policy {policy.name} lets no such tag move"
                     await self._ended(hold, Finding(reason=Reason.TAG_IMMUTABLE, text=text), "hold-ended", started)
                     return _End.OVER, text
+                await confirm()
                 await self._upstream.put_manifest(hold.repository, hold.tag, fetched.content_type, fetched.raw, _GATE)
             await self._store.end(hold.identifier)
         if hold.asked:

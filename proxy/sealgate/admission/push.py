@@ -31,6 +31,7 @@ from sealgate.ports import (
     Access,
     Caller,
     Clock,
+    Confirm,
     DecisionRecord,
     FetchedManifest,
     Rights,
@@ -136,8 +137,8 @@ class Push:
         judgement = await self._judge.for_push(artifact, reference.name, access)
         self._check_right(artifact, caller, judgement)
         due = await self._due(artifact, judgement)
-        async with self._holds.turn(repository, reference):
-            pushed = await self._at_tag(artifact, fetched, reference, judgement, access, caller, started)
+        async with self._holds.turn(repository, reference) as confirm:
+            pushed = await self._at_tag(artifact, fetched, reference, judgement, access, caller, started, confirm)
         if pushed.moved and isinstance(artifact.manifest, Index):
             await self._lacking(repository, digest, access)
         return await self._looked_at(pushed, artifact, judgement, due, access)
@@ -151,6 +152,7 @@ class Push:
         access: Access,
         caller: Caller,
         started: float,
+        confirm: Confirm,
     ) -> PushedManifest:
         """In the tag's turn: whatever was held there is over, before anything is stored."""
         repository = artifact.repository
@@ -164,6 +166,7 @@ class Push:
         pointed = await self._holds.points_to(repository, tag, access) if decision.curable else None
         stored: StoredManifest | None = None
         if decision.admitted or keep:
+            await confirm()
             target: Tag | Digest = tag if decision.admitted else artifact.digest
             stored = await self._put(artifact, fetched, target, judgement, access)
         if strips and decision.admitted:  # it was a delete in all but name

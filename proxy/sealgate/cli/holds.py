@@ -4,11 +4,11 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from sealgate.adapters.state.sqlite_holds import SqliteHolds
 from sealgate.cli.exits import Exit, readable_errors
 from sealgate.cli.options import Json, SettingsFile, settings_from
 from sealgate.cli.tables import console, table
@@ -18,7 +18,9 @@ from sealgate.oci.reference import named
 from sealgate.oci.strict_json import Json as JsonValue
 from sealgate.policy.hold import Hold
 from sealgate.policy.moments import told
+from sealgate.ports import Holds
 from sealgate.settings import Overrides
+from sealgate.wiring_state import open_holds
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -27,7 +29,8 @@ _WAIT_SECONDS: Final = 6 * HOLD_SWEEP_SECONDS  # a running gate looks every `HOL
 _LOOK_SECONDS: Final = 0.2
 
 State = Annotated[
-    str | None, typer.Option(metavar="sqlite:///PATH", help="The gate's state, where no settings file names it.")
+    str | None,
+    typer.Option(metavar="sqlite:///PATH|postgresql://…", help="The gate's state, where no settings file names it."),
 ]
 Name = Annotated[str, typer.Argument(metavar="HOLD", help="Its name, as `holds list` has it.")]
 
@@ -103,14 +106,14 @@ def drop(name: Name, settings: SettingsFile = None, state: State = None) -> None
 
 
 @asynccontextmanager
-async def _opened(settings: SettingsFile, state: State) -> AsyncIterator[SqliteHolds]:
+async def _opened(settings: SettingsFile, state: State) -> AsyncIterator[Holds]:
     upstream, policies = ("http://localhost", ("policies",)) if settings is None else (None, ())
     made = settings_from(settings, Overrides(state=state, upstream=upstream, policies=policies))
     if made.state is None:
         raise ConfigurationInvalid("this gate keeps its state in memory: give --settings, or --state sqlite:///PATH")
-    if not made.state.exists():
+    if isinstance(made.state, Path) and not made.state.exists():
         raise ConfigurationInvalid(f"{made.state} is not there")
-    held = await SqliteHolds.open(made.state)
+    held = await open_holds(made.state)
     try:
         yield held
     finally:
@@ -125,7 +128,7 @@ async def _every(settings: SettingsFile, state: State) -> list[Hold]:
     return found
 
 
-async def _found(held: SqliteHolds, name: str) -> Hold:
+async def _found(held: Holds, name: str) -> Hold:
     if (hold := await held.with_identifier(name)) is None:
         raise ConfigurationInvalid(f"there is no hold {name}: it has ended, or never was (`sealgate holds list`)")
     return hold

@@ -3,7 +3,7 @@
 import typer
 
 from sealgate import __version__
-from sealgate.cli import check, demo, doctor, explain, holds, inspection, policy, replay, serve, verify_bundle
+from sealgate.cli import check, demo, doctor, explain, holds, inspection, policy, replay, serve, state, verify_bundle
 
 app = typer.Typer(
     name="sealgate",
@@ -37,6 +37,7 @@ app.command("verify-bundle")(verify_bundle.verify_bundle)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.add_typer(holds.app, name="holds", help="Pushes that wait for their signature.")
+app.add_typer(state.app, name="state", help="The database in which a gate remembers.")
 app.add_typer(policy.app, name="policy", help="Check, try and explain policies.")
 
 

@@ -7,6 +7,7 @@ together.
 from sealgate.settings.model import KeySettings as KeySettings
 from sealgate.settings.model import Overrides as Overrides
 from sealgate.settings.model import Settings as Settings
+from sealgate.settings.model import SharedState as SharedState
 from sealgate.settings.model import TlsSettings as TlsSettings
 from sealgate.settings.model import TrustedRootSettings as TrustedRootSettings
 from sealgate.settings.model import UpstreamCredentials as UpstreamCredentials

@@ -47,6 +47,10 @@ class Given:
         """A field of the settings."""
         return self._said[name].value if name in self._said else default
 
+    def secret(self, name: str) -> bool:
+        """Whether a field was given where secrets may be: in a variable, and not in the file or as a flag."""
+        return name in self._said and self._said[name].source.startswith(_PREFIX)
+
     def path(self, name: str, text: str) -> Path:
         """A path that a field, or something in it, names."""
         return self._said[name].folder / text
@@ -72,6 +76,12 @@ class Given:
             self._problems.append(Problem(file=source, text=printable(text, PROBLEM_CHARACTERS), hint=hint))
         else:
             self._document.refuse(path, text, hint)
+
+    def refuse_unseen(self, name: str, text: str, hint: str) -> None:
+        """As `refuse`, of a field whose value nobody is to read in a message, nor the line that it is in."""
+        source = self._said[name].source
+        place = source or f"{self._document.file}: {name}"
+        self._problems.append(Problem(file=place, text=text, hint=hint))
 
     @property
     def whole(self) -> bool:

@@ -91,6 +91,21 @@ class UpstreamSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SharedState:
+    """A PostgreSQL database that several replicas share.
+
+    Args:
+        url: `postgresql://…`; it may hold a password. "" where a file has it.
+        url_file: that file.
+        key_file: what they seal decisions with; None shares none.
+    """
+
+    url: str = field(default="", repr=False)
+    url_file: Path | None = None
+    key_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TlsSettings:
     """The gate's own certificate: PEM files, read again when they change.
 
@@ -205,7 +220,7 @@ class Settings:
         trusted_roots: whose certificates and logs are believed, by name; `default` is always there.
         trusted_roots_folder: where those of repositories are kept; None: only while the gate runs.
         keys: the key ring, by name.
-        state: the SQLite file; None keeps everything in memory.
+        state: the SQLite file, or the PostgreSQL database; None keeps everything in memory.
         decision_log: a file; None is stdout.
         admit_ttl: seconds for which an admission holds at most.
         hold_ttl: seconds for which a push waits for its signature.
@@ -225,7 +240,7 @@ class Settings:
     trusted_roots: Mapping[str, TrustedRootSettings] = field(default_factory=_public_good)
     trusted_roots_folder: Path | None = None
     keys: Mapping[str, KeySettings] = field(default_factory=dict)
-    state: Path | None = None
+    state: Path | SharedState | None = None
     decision_log: Path | None = None
     admit_ttl: float = ADMIT_TTL_SECONDS
     hold_ttl: float = HOLD_SECONDS
@@ -265,6 +280,7 @@ class Overrides:
     unmatched: str | None = None
     trusted_root: str | None = None
     state: str | None = None
+    state_key_file: str | None = None
     decision_log: str | None = None
     admit_ttl: str | None = None
     drain: str | None = None

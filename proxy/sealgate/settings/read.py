@@ -22,6 +22,7 @@ from sealgate.settings.auth import read_auth
 from sealgate.settings.given import Given
 from sealgate.settings.model import AuthSettings, KeySettings, Overrides, Settings, TlsSettings
 from sealgate.settings.network import address_of
+from sealgate.settings.state import read_state
 from sealgate.settings.tls import read_tls
 from sealgate.settings.trusted_roots import read_trusted_roots
 from sealgate.settings.upstreams import read_upstreams
@@ -54,7 +55,7 @@ def read_settings(
     if not policies and given.whole:
         given.refuse((), "no policies are named", "give policies: in the settings, or --policies")
     unmatched = _unmatched(given)
-    trusted_roots, state = read_trusted_roots(given), _state(given)
+    trusted_roots, state = read_trusted_roots(given), read_state(given)
     log = given.value("decision_log", "-")
     public_url = given.origin(("public_url",), given.value("public_url", ""))
     admit_ttl = _seconds(given, "admit_ttl", ADMIT_TTL_SECONDS, ADMIT_TTL_MOST_SECONDS)
@@ -74,7 +75,7 @@ def read_settings(
         policies=policies,
         unmatched=unmatched,
         trusted_roots=trusted_roots,
-        trusted_roots_folder=None if state is None else state.parent / "trusted-roots",
+        trusted_roots_folder=state.parent / "trusted-roots" if isinstance(state, Path) else None,
         keys={name: _key(given, entry) for name, entry in given.value("keys", {}).items()},
         state=state,
         decision_log=None if log == "-" else given.path("decision_log", log),
@@ -120,20 +121,6 @@ def _unmatched(given: Given) -> Unmatched:
         return Unmatched(text)
     given.refuse(("unmatched",), f"{text} is not one of deny, warn, admit", did_you_mean(text, set(Unmatched)))
     return Unmatched.DENY
-
-
-def _state(given: Given) -> Path | None:
-    """The SQLite file. What follows `sqlite://` is a path from the root, as the settings' documentation has it."""
-    text: str = given.value("state", "memory")
-    name = text.removeprefix("sqlite://").lstrip("/")
-    if text == "memory":
-        return None
-    if text.startswith("sqlite:///") and name:
-        return Path("/") / name
-    later = text.startswith("postgresql")
-    told = "postgresql is not supported yet" if later else f"{text} is neither memory nor sqlite:///PATH"
-    given.refuse(("state",), told, "as in sqlite:///var/lib/sealgate/state.db")
-    return None
 
 
 def _seconds(given: Given, key: str, usual: float, most: int, least: int = 1) -> float:

@@ -20,6 +20,7 @@ PACKAGES = {
     "nginx": "nginx-light",
     "wrk": "wrk",
     "haproxy": "haproxy",
+    "pg_ctlcluster": "postgresql",
 }
 """Debian's program -> its package. nginx and wrk are for `make bench`."""
 

@@ -13,6 +13,7 @@ from sealgate.settings import (
     KeySettings,
     Overrides,
     Settings,
+    SharedState,
     TrustedRootSettings,
     UpstreamSettings,
     UpstreamTimeouts,
@@ -126,6 +127,41 @@ def test_the_flag_for_the_upstream_takes_the_place_of_all_of_them():
 def test_public_good_and_memory_and_stdout_have_names():
     made = settings(LEAST + "trusted_roots: {default: public-good}\nstate: memory\ndecision_log: '-'\n")
     assert (made.trusted_roots["default"], made.state, made.decision_log) == (TrustedRootSettings(), None, None)
+
+
+@pytest.mark.parametrize(
+    ("said", "variables", "expected"),
+    [
+        ("state: postgres://u@db/x", {}, SharedState(url="postgresql://u@db/x")),
+        (
+            "state: {url: 'postgresql://db/x', key_file: k}",
+            {},
+            SharedState(url="postgresql://db/x", key_file=FOLDER / "k"),
+        ),
+        ("state: {url_file: u}\nstate_key_file: k", {}, SharedState(url_file=FOLDER / "u", key_file=FOLDER / "k")),
+        ("", {"SEALGATE_STATE": "postgresql://u:secret@db/x"}, SharedState(url="postgresql://u:secret@db/x")),
+        (
+            "state: {url_file: u}",
+            {"SEALGATE_STATE": "postgresql://db/x", "SEALGATE_STATE_KEY_FILE": "/k"},
+            SharedState(url="postgresql://db/x", key_file=Path("/k")),
+        ),
+    ],
+)
+def test_a_state_that_several_gates_share(said, variables, expected):
+    made = settings(LEAST + said, **variables)
+    assert (made.state, made.trusted_roots_folder) == (expected, None)
+    assert "secret" not in repr(made)
+
+
+def test_a_password_is_refused_and_not_repeated():
+    for flags in (Overrides(state="postgresql://u:s3cret@db/x"), Overrides(state="postgresql://u:s3cret@")):
+        with pytest.raises(ConfigurationInvalid) as refused:
+            settings(LEAST, flags=flags)
+        assert "s3cret" not in str(refused.value)
+    for said in ("postgresql://u:s3cret@db/x", "{url: 'postgresql://u:s3cret@db/x'}", "postgresql://u:s3cret@"):
+        with pytest.raises(ConfigurationInvalid) as refused:
+            settings(LEAST + f"state: {said}\n")
+        assert "s3cret" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -245,10 +281,17 @@ BAD = [
     (LEAST + "keys: {a: {public_key: x, private_key: y}}", ["s.yaml:3: keys.a: unknown field private_key"]),
     (LEAST + "keys: {a: x, a: y}", ["s.yaml:3: keys.a: a stands here a second time; the first is in line 3"]),
     *(
-        (LEAST + f"state: '{bad}'", [f"s.yaml:3: state: {bad} is neither memory nor sqlite:///PATH; as in sqlite:///var/lib/sealgate/state.db"])
+        (LEAST + f"state: '{bad}'", [f"s.yaml:3: state: {bad} is none of memory, sqlite:///PATH and postgresql://HOST/DATABASE; as in sqlite:///var/lib/sealgate/state.db"])
         for bad in ("sqlite", "sqlite://", "sqlite:///", "sqlite:////", "sqlite:state.db", "state.db", "redis://x")
     ),
-    (LEAST + "state: postgresql://db/x", ["s.yaml:3: state: postgresql is not supported yet; as in sqlite:///var/lib/sealgate/state.db"]),
+    *(
+        (LEAST + f"state: {bad}", ["s.yaml: state: this is no URL of a PostgreSQL database; as in postgresql://sealgate@db.example/sealgate"])
+        for bad in ("postgresql://db", "'postgresql://[x/y'", "postgresqlx://db/x", "{url: 'mysql://db/x'}")
+    ),
+    *(
+        (LEAST + f"state: {bad}", ["s.yaml: state: a password is no setting: anybody may read those; give the URL in a file, state: {url_file: FILE}, or as SEALGATE_STATE"])
+        for bad in ("postgresql://u:p@db/x", "postgresql://u:@db/x", "'postgresql://db/x?password=p'", "{url: 'postgres://u:p@db/x'}")
+    ),
     (LEAST + "admit_ttl: 0", ["s.yaml:3: admit_ttl: must be 1 or more, and is 0"]),
     (LEAST + "admit_ttl: 86401", ["s.yaml:3: admit_ttl: must be 86400 or less, and is 86401"]),
     (LEAST + "admit_ttl: 1h", ['s.yaml:3: admit_ttl: must be a whole number, and is the text "1h"; only plain decimal digits without quotes are']),
@@ -272,7 +315,7 @@ def test_every_problem_is_told_at_once_with_who_said_it():
     ) == [
         "s.yaml:3: unknown field listn; did you mean listen?",
         's.yaml:4: tls: the field certificate is missing; as in certificate: "tls.crt"',
-        "s.yaml:6: state: x is neither memory nor sqlite:///PATH; as in sqlite:///var/lib/sealgate/state.db",
+        "s.yaml:6: state: x is none of memory, sqlite:///PATH and postgresql://HOST/DATABASE; as in sqlite:///var/lib/sealgate/state.db",
         "SEALGATE_UPSTREM: there is no such variable; did you mean SEALGATE_UPSTREAM?",
         "--listen: nowhere is not HOST:PORT; as in 0.0.0.0:8080 or [::1]:8080",
         "SEALGATE_UNMATCHED: perhaps is not one of deny, warn, admit",

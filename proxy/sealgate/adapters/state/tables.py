@@ -1,4 +1,4 @@
-"""The tables of the state database.
+"""The tables of the state database, as `migrations` makes them.
 
 Digests and repositories are text, times are seconds since 1970 in UTC. What a table says is where to look, or what was
 decided under a key that holds all that the decision depends on; no row says that something is good.
@@ -6,24 +6,35 @@ decided under a key that holds all that the decision depends on; no row says tha
 
 from typing import Final
 
-from sqlalchemy import Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text
-
-VERSION: Final = 3
-"""Of these tables. A database of an earlier version is brought up to it, one of a later version is refused."""
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+)
+from sqlalchemy.dialects import postgresql, sqlite
 
 METADATA: Final = MetaData()
-
-schema_version: Final = Table("schema_version", METADATA, Column("version", Integer, primary_key=True))
+_COUNTED: Final = BigInteger().with_variant(Integer, "sqlite")  # grows: the order of recording
 
 manifests: Final = Table(
     "manifests",
     METADATA,
-    Column("id", Integer, primary_key=True),  # grows: the order of recording
+    Column("id", _COUNTED, primary_key=True),
     Column("repository", Text, nullable=False),
     Column("digest", Text, nullable=False),
-    Column("recorded_at", Float, nullable=False),
+    Column("recorded_at", Double, nullable=False),
     Column("admitted", Integer, nullable=False),  # 1 when it ever was: asked first, and judged all the same
+    Column("used_at", Double, nullable=False, server_default="0"),  # to the day
     Index("manifests_by_digest", "repository", "digest", unique=True),
+    Index("manifests_by_use", "used_at"),
 )
 
 
@@ -34,7 +45,8 @@ def _listing(name: str) -> Table:
         METADATA,
         Column("repository", Text, primary_key=True),
         Column("digest", Text, primary_key=True),
-        Column("manifest", Integer, ForeignKey(manifests.c.id), primary_key=True),
+        Column("manifest", _COUNTED, ForeignKey(manifests.c.id), primary_key=True),
+        Index(f"{name}_by_manifest", "manifest"),
         sqlite_with_rowid=False,
     )
 
@@ -45,11 +57,13 @@ lists_child: Final = _listing("lists_child")
 carriers: Final = Table(
     "carriers",
     METADATA,
-    Column("id", Integer, primary_key=True),  # grows: the order of recording
+    Column("id", _COUNTED, primary_key=True),
     Column("repository", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("digest", Text, nullable=False),
+    Column("used_at", Double, nullable=False, server_default="0"),
     Index("carriers_by_subject", "repository", "subject", "digest", unique=True),
+    Index("carriers_by_use", "used_at"),
 )
 
 decisions: Final = Table(
@@ -60,7 +74,8 @@ decisions: Final = Table(
     Column("digest", Text, nullable=False),
     Column("outcome", Text, nullable=False),
     Column("body", Text, nullable=False),
-    Column("valid_until", Float, nullable=False),
+    Column("valid_until", Double, nullable=False),
+    Column("seal", Text, nullable=False, server_default=""),  # by which replicas know each other's decisions
     Index("decisions_by_digest", "repository", "digest"),
     Index("decisions_by_end", "valid_until"),
 )
@@ -74,8 +89,8 @@ holds: Final = Table(
     Column("digest", Text, nullable=False),
     Column("pointed", Text),
     Column("pusher", Text, nullable=False),
-    Column("held_at", Float, nullable=False),
-    Column("deadline", Float, nullable=False),
+    Column("held_at", Double, nullable=False),
+    Column("deadline", Double, nullable=False),
     Column("releases", Integer, nullable=False),
     Column("policy", Text, nullable=False),
     Column("reason", Text, nullable=False),
@@ -89,3 +104,8 @@ holds: Final = Table(
 )
 
 secret: Final = Table("secret", METADATA, Column("value", LargeBinary, primary_key=True))
+
+
+def insert_into(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """An insert of the database's own kind: the only one that may say what becomes of a row that is there."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)

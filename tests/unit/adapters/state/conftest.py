@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from sealgate.adapters.state.memory import MemoryStore
+from sealgate.adapters.state.postgres import upgrade_postgres
 from sealgate.adapters.state.remembering import RememberingStore
-from sealgate.adapters.state.sqlite import SqliteStore
+from sealgate.adapters.state.sql_store import SqlStore
 from sealgate.evidence.reason import Reason
 from sealgate.oci.digest import Digest
 from sealgate.oci.reference import Repository
@@ -16,8 +17,10 @@ from sealgate.policy.decision import Decision, Finding, Outcome, RuleResult
 from sealgate.policy.model import Operation
 from sealgate.ports import DecisionKey, Store
 from sealgate.testing.clock import FixedClock
+from sealgate.testing.postgres import Postgres
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+KEY = b"what all replicas know and no one else"
 IMAGE = Digest.of(b"an image")
 
 
@@ -32,18 +35,34 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def sqlite(path: Path, clock: FixedClock) -> AsyncIterator[SqliteStore]:
-    store = await SqliteStore.open(path, clock)
+async def sqlite(path: Path, clock: FixedClock) -> AsyncIterator[SqlStore]:
+    store = await SqlStore.open(path, clock)
     yield store
     await store.close()
 
 
-@pytest.fixture(params=["memory", "sqlite", "remembering"])
+@pytest.fixture(scope="session")
+def made(postgres_server: Postgres) -> str:
+    """The name of a PostgreSQL database with the tables in it."""
+    url = postgres_server.database()
+    upgrade_postgres(url)
+    return url.rpartition("/")[2]
+
+
+@pytest.fixture
+def url(postgres_server: Postgres, made: str) -> str:
+    """One of the test's own."""
+    return postgres_server.database(like=made)
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres", "remembering"])
 async def store(request: pytest.FixtureRequest, path: Path, clock: FixedClock) -> AsyncIterator[Store]:
     if request.param == "memory":
         made: Store = MemoryStore(clock)
+    elif request.param == "postgres":
+        made = await SqlStore.shared(request.getfixturevalue("url"), clock, KEY)
     else:
-        made = await SqliteStore.open(path, clock)
+        made = await SqlStore.open(path, clock)
         if request.param == "remembering":
             made = RememberingStore(made, clock)
     yield made

@@ -10,14 +10,12 @@ from pathlib import Path
 import pytest
 
 from sealgate.adapters.state.memory_holds import MemoryHolds
-from sealgate.adapters.state.sqlite import SqliteStore
-from sealgate.adapters.state.sqlite_holds import SqliteHolds
+from sealgate.adapters.state.sql_holds import SqlHolds
 from sealgate.evidence.reason import Reason
 from sealgate.oci.digest import Digest
 from sealgate.oci.reference import Repository, Tag
 from sealgate.policy.hold import Hold
 from sealgate.ports import Holds
-from sealgate.testing.clock import FixedClock
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 APP, OTHER = Repository("team/app"), Repository("team/other")
@@ -38,9 +36,12 @@ HOLD = Hold(
 )
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 async def holds(request: pytest.FixtureRequest, path: Path) -> AsyncIterator[Holds]:
-    made: Holds = MemoryHolds() if request.param == "memory" else await SqliteHolds.open(path)
+    if request.param == "postgres":
+        made: Holds = await SqlHolds.shared(request.getfixturevalue("url"))
+    else:
+        made = MemoryHolds() if request.param == "memory" else await SqlHolds.open(path)
     yield made
     await made.close()
 
@@ -133,17 +134,17 @@ async def test_memory_forgets_the_oldest() -> None:
 
 async def test_a_database_keeps_them_over_a_restart(path: Path) -> None:
     for _ in range(2):
-        holds = await SqliteHolds.open(path)
+        holds = await SqlHolds.open(path)
         await holds.save(HOLD)
         await holds.close()
-    holds = await SqliteHolds.open(path)
+    holds = await SqlHolds.open(path)
     assert await holds.every("", 9) == (HOLD,)
     await holds.close()
 
 
 async def test_b31_a_row_that_no_gate_has_written_is_none(path: Path) -> None:
     """Attacks B31: what stands in the file is parsed as if it came from a stranger."""
-    holds = await SqliteHolds.open(path)
+    holds = await SqlHolds.open(path)
     for number, (column, value) in enumerate(
         [("repository", "../etc"), ("tag", "a/b"), ("digest", "sha256:x"), ("reason", "because"), ("deadline", "soon")]
     ):
@@ -154,22 +155,3 @@ async def test_b31_a_row_that_no_gate_has_written_is_none(path: Path) -> None:
     await holds.save(HOLD)
     assert await holds.every("", 99) == (HOLD,)
     await holds.close()
-
-
-@pytest.mark.parametrize(("version", "lacks"), [(1, ("holds", "carriers")), (2, ("carriers",))])
-async def test_an_older_database_is_brought_up_to_date(
-    path: Path, clock: FixedClock, version: int, lacks: tuple[str, ...]
-) -> None:
-    await (await SqliteHolds.open(path)).close()
-    with sqlite3.connect(path) as by_hand:
-        for table in lacks:
-            by_hand.execute(f"DROP TABLE {table}")
-        by_hand.execute("UPDATE schema_version SET version = ?", (version,))
-    by_hand.close()
-    holds = await SqliteHolds.open(path)
-    await holds.save(HOLD)
-    await holds.close()
-    store = await SqliteStore.open(path, clock)
-    await store.record_carriers(HOLD.repository, HOLD.digest, frozenset({HOLD.digest}))
-    assert await store.carriers(HOLD.repository, HOLD.digest, 9) == (HOLD.digest,)
-    await store.close()

@@ -1,41 +1,75 @@
-"""The state store in one SQLite file: what survives a restart of the gate."""
+"""The state store in a database: what survives a restart of the gate, and what its replicas share."""
 
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import Connection, Select, Table, delete, insert, select, update
 
 from sealgate.adapters.state import tables
-from sealgate.adapters.state.database import SECRET_BYTES, Database
+from sealgate.adapters.state.database import Database
 from sealgate.adapters.state.decisions import refuse_undetermined
-from sealgate.adapters.state.rows import decision_of, key_of, row_of
-from sealgate.errors import StateUnavailable
-from sealgate.limits import SAVES_PER_PRUNE, STATE_READERS
+from sealgate.adapters.state.postgres import open_postgres
+from sealgate.adapters.state.rows import Seal, decision_of, key_of, row_of
+from sealgate.adapters.state.schema import SECRET_BYTES
+from sealgate.adapters.state.sqlite_file import open_sqlite
+from sealgate.errors import ReferenceMalformed, StateUnavailable
+from sealgate.limits import (
+    RECORDS_PER_PRUNE,
+    ROWS_PER_PRUNE,
+    SAVES_PER_PRUNE,
+    STATE_READERS,
+    UNUSED_SECONDS,
+    USED_SECONDS,
+)
 from sealgate.oci.digest import Digest
 from sealgate.oci.reference import Repository
 from sealgate.policy.decision import Decision, Outcome
 from sealgate.ports import Clock, DecisionKey
 
 
-class SqliteStore:
-    """`ports.Store` in a SQLite database, written by one thread and read beside it by a few (WAL).
+class SqlStore:
+    """`ports.Store` in a SQLite file or a PostgreSQL database.
 
-    A crash of the machine may lose the last moments: all that is in it can be found out again.
+    A crash of the machine may lose the last moments of a file: all that is in it can be found out again.
+
+    Args:
+        database: it.
+        clock: when decisions are over, and rows of no use.
+        seal: how decisions of other replicas are known; None keeps none in the database.
     """
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, seal: Seal | None) -> None:
         self._database = database
         self._clock = clock
+        self._seal = seal
         self._saves = 0
+        self._records = 0
 
     @classmethod
     async def open(cls, path: Path, clock: Clock) -> Self:
-        """Open the database at this path; one that is not there is made, readable by its owner only.
+        """Open the SQLite file at this path; one that is not there is made, readable by its owner only.
 
         Raises:
-            ConfigurationInvalid: it cannot be made or opened, or is not a state database of this version.
+            ConfigurationInvalid: it cannot be made or opened, or is not a state database of a version up to this one.
         """
-        return cls(await Database.open(path, readers=STATE_READERS, synchronous="NORMAL"), clock)
+        # Whoever can write it can write the gate's other files: a seal would tell nothing more.
+        return cls(await open_sqlite(path, readers=STATE_READERS, synchronous="NORMAL"), clock, Seal(b""))
+
+    @classmethod
+    async def shared(cls, url: str, clock: Clock, key: bytes | None) -> Self:
+        """Open the PostgreSQL database at this URL.
+
+        Args:
+            url: of the database.
+            clock: when decisions are over, and rows of no use.
+            key: what all replicas seal decisions with, at least `limits.STATE_KEY_BYTES`; None shares no decisions.
+
+        Raises:
+            ConfigurationInvalid: it cannot be reached, or its tables are of another version.
+        """
+        return cls(await open_postgres(url, readers=STATE_READERS), clock, None if key is None else Seal(key))
 
     async def record_manifest(
         self,
@@ -47,14 +81,16 @@ class SqliteStore:
         admitted: bool = False,
     ) -> None:
         """See `ports.Store`."""
+        now = self._clock.now().timestamp()
         row = {
             "repository": repository.name,
             "digest": str(manifest),
-            "recorded_at": self._clock.now().timestamp(),
+            "recorded_at": now,
             "admitted": int(admitted),
+            "used_at": now,
         }
-        new = insert(tables.manifests).prefix_with("OR IGNORE").values(row).returning(tables.manifests.c.id)
-
+        self._records += 1
+        pruning = self._records % RECORDS_PER_PRUNE == 0
         known = tables.manifests.c
         mark = (
             update(tables.manifests)
@@ -64,7 +100,10 @@ class SqliteStore:
 
         def work(connection: Connection) -> None:
             # In one transaction with what it lists: a manifest that is there has its listings too.
-            made = connection.scalar(new)
+            new = tables.insert_into(connection, tables.manifests).values(row).on_conflict_do_nothing()
+            made = connection.scalar(new.returning(tables.manifests.c.id))
+            if pruning:
+                _prune(connection, now - UNUSED_SECONDS)
             if made is None:
                 if admitted:
                     connection.execute(mark)
@@ -92,24 +131,25 @@ class SqliteStore:
 
     async def record_carriers(self, repository: Repository, subject: Digest, carriers: frozenset[Digest]) -> None:
         """See `ports.Store`."""
-        new = insert(tables.carriers).prefix_with("OR IGNORE")
-        about = {"repository": repository.name, "subject": str(subject)}
+        about = {"repository": repository.name, "subject": str(subject), "used_at": self._clock.now().timestamp()}
         rows = [{**about, "digest": str(digest)} for digest in sorted(carriers)]
+
+        def work(connection: Connection) -> None:
+            connection.execute(tables.insert_into(connection, tables.carriers).on_conflict_do_nothing(), rows)
+
         if rows:
-            await self._database.write(lambda connection: connection.execute(new, rows))
+            await self._database.write(work)
 
     async def carriers(self, repository: Repository, subject: Digest, most: int) -> tuple[Digest, ...]:
         """See `ports.Store`."""
         carriers = tables.carriers.c
         query = (
-            select(carriers.digest)
+            select(carriers.id, carriers.digest, carriers.used_at)
             .where(carriers.repository == repository.name, carriers.subject == str(subject))
             .order_by(carriers.id.desc())
             .limit(most)
         )
-        return await self._database.read(
-            lambda connection: tuple(Digest.parse(str(found)) for found in connection.scalars(query))
-        )
+        return await self._used(tables.carriers, query)
 
     async def forget_carriers(self, repository: Repository, subject: Digest) -> None:
         """See `ports.Store`."""
@@ -121,6 +161,8 @@ class SqliteStore:
 
     async def decision(self, key: DecisionKey) -> Decision | None:
         """See `ports.Store`. A row that is not just what was saved under this key is none."""
+        if (seal := self._seal) is None:
+            return None
         decisions = tables.decisions.c
         query = select(tables.decisions).where(
             decisions.key == key_of(key), decisions.valid_until > self._clock.now().timestamp()
@@ -128,21 +170,24 @@ class SqliteStore:
 
         def work(connection: Connection) -> Decision | None:
             found = connection.execute(query).mappings().one_or_none()
-            return None if found is None else decision_of({**found}, key)
+            return None if found is None else decision_of({**found}, key, seal)
 
         return await self._database.read(work)
 
     async def save_decision(self, key: DecisionKey, decision: Decision) -> None:
         """See `ports.Store`."""
         refuse_undetermined(decision)
+        if self._seal is None:
+            return
         self._saves += 1
-        save = insert(tables.decisions).prefix_with("OR REPLACE").values(row_of(key, decision))
+        pruning, row = self._saves % SAVES_PER_PRUNE == 0, row_of(key, decision, self._seal)
         prune = delete(tables.decisions).where(tables.decisions.c.valid_until <= self._clock.now().timestamp())
-        statements = (save, prune) if self._saves % SAVES_PER_PRUNE == 0 else (save,)
 
         def work(connection: Connection) -> None:
-            for statement in statements:
-                connection.execute(statement)
+            new = tables.insert_into(connection, tables.decisions).values(row)
+            connection.execute(new.on_conflict_do_update(index_elements=["key"], set_=row))
+            if pruning:
+                connection.execute(prune)
 
         await self._database.write(work)
 
@@ -174,12 +219,40 @@ class SqliteStore:
 
     async def _listing(self, table: Table, repository: Repository, digest: Digest, most: int) -> tuple[Digest, ...]:
         query = (
-            select(tables.manifests.c.digest)
+            select(tables.manifests.c.id, tables.manifests.c.digest, tables.manifests.c.used_at)
             .join_from(table, tables.manifests, table.c.manifest == tables.manifests.c.id)
             .where(table.c.repository == repository.name, table.c.digest == str(digest))
             .order_by(tables.manifests.c.admitted.desc(), table.c.manifest.desc())
             .limit(most)
         )
-        return await self._database.read(
-            lambda connection: tuple(Digest.parse(str(found)) for found in connection.scalars(query))
-        )
+        return await self._used(tables.manifests, query)
+
+    async def _used(self, table: Table, query: Select[Any]) -> tuple[Digest, ...]:
+        """The digests that are asked for; that they are of use is written down, where it was not today."""
+        now = self._clock.now().timestamp()
+        found = await self._database.read(lambda connection: connection.execute(query).all())
+        if stale := [row.id for row in found if row.used_at < now - USED_SECONDS]:
+            mark = update(table).where(table.c.id.in_(stale)).values(used_at=now)
+            with suppress(StateUnavailable):  # it can be read, and perhaps not written: nothing is lost for 90 days
+                await self._database.write(lambda connection: connection.execute(mark))
+        return _digests(row.digest for row in found)
+
+
+def _digests(found: Iterable[str]) -> tuple[Digest, ...]:
+    """Raises `StateUnavailable`: somebody else wrote there."""
+    try:
+        return tuple(Digest.parse(str(text)) for text in found)
+    except ReferenceMalformed as bad:
+        raise StateUnavailable("the state database holds what no gate has written") from bad
+
+
+def _prune(connection: Connection, before: float) -> None:
+    """Drop what nobody asked for since then; a few rows at a time."""
+    manifests = tables.manifests.c
+    unused = connection.scalars(select(manifests.id).where(manifests.used_at < before).limit(ROWS_PER_PRUNE)).all()
+    for table in (tables.lists_blob, tables.lists_child):
+        connection.execute(delete(table).where(table.c.manifest.in_(unused)))
+    connection.execute(delete(tables.manifests).where(manifests.id.in_(unused)))
+    carriers = tables.carriers.c
+    some = select(carriers.id).where(carriers.used_at < before).limit(ROWS_PER_PRUNE)
+    connection.execute(delete(tables.carriers).where(carriers.id.in_(some.scalar_subquery())))

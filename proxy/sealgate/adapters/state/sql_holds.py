@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Self
@@ -10,26 +11,33 @@ from sqlalchemy import Connection, Select, and_, delete, insert, or_, select, up
 
 from sealgate.adapters.state import tables
 from sealgate.adapters.state.database import Database
-from sealgate.adapters.state.turns import Turns
+from sealgate.adapters.state.postgres import open_postgres
+from sealgate.adapters.state.sqlite_file import open_sqlite
+from sealgate.adapters.state.turns import SharedTurns, Taking, Turns
 from sealgate.errors import ReferenceMalformed
 from sealgate.evidence.reason import Reason
 from sealgate.oci.digest import Digest
 from sealgate.oci.reference import Repository, Tag
 from sealgate.policy.hold import Hold
+from sealgate.ports import Confirm
 
 _LOG: Final = logging.getLogger(__name__)
 _HOLDS: Final = tables.holds.c
 
 
-class SqliteHolds(Turns):
-    """`ports.Holds` in a SQLite database that one gate owns: turns are its own to give.
+class SqlHolds:
+    """`ports.Holds` in a SQLite file that one gate owns, or a PostgreSQL database that several share.
 
     What the table says is what to judge again. Nothing is admitted because of it: a hold whose digest or tag somebody
-    changed in the file moves a tag to what the policies admit, or none.
+    changed in the database moves a tag to what the policies admit, or none.
+
+    Args:
+        database: it.
+        turns: who gives turns to all who use it.
     """
 
-    def __init__(self, database: Database) -> None:
-        super().__init__()
+    def __init__(self, database: Database, turns: Taking) -> None:
+        self._turns = turns
         self._database = database
 
     @classmethod
@@ -39,7 +47,20 @@ class SqliteHolds(Turns):
         Raises:
             ConfigurationInvalid: it cannot be made or opened, or is not a state database of this version.
         """
-        return cls(await Database.open(path, readers=1, synchronous="FULL"))
+        return cls(await open_sqlite(path, readers=1, synchronous="FULL"), Turns())
+
+    @classmethod
+    async def shared(cls, url: str) -> Self:
+        """Open the PostgreSQL database at this URL, whose own default is to write all to the disk.
+
+        Raises:
+            ConfigurationInvalid: it cannot be reached, or its tables are of another version.
+        """
+        return cls(await open_postgres(url, readers=1), SharedTurns(url))
+
+    def turn(self, repository: Repository, tag: Tag) -> AbstractAsyncContextManager[Confirm]:
+        """See `ports.Holds`."""
+        return self._turns.turn(repository, tag)
 
     async def of_tag(self, repository: Repository, tag: Tag) -> Hold | None:
         """See `ports.Holds`."""

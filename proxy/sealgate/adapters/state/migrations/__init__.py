@@ -1,0 +1,1 @@
+"""How the tables of a state database of an earlier version become those of this one (alembic)."""
