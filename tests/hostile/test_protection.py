@@ -163,6 +163,22 @@ async def test_b34_what_counted_is_remembered_over_a_restart_and_proves_nothing(
         assert (await world.client.pull("team/app", "1.0")).status == 503
 
 
+@pytest.mark.parametrize("digest", ["of junk", "of the image", "of nothing", "of no form"])
+async def test_b32_a_row_that_somebody_wrote_admits_nothing(registry, gate_where, tmp_path, digest):
+    state = tmp_path / "state.db"
+    async with gate_where(registry, state=state) as world:
+        world.add("team/app", IMAGE, signed=False)
+        (junk,) = crowd(world, 1)
+        forged = {"of junk": junk.digest, "of the image": IMAGE.digest, "of nothing": Digest.of(b"x")}.get(digest, "'")
+        with closing(sqlite3.connect(state)) as by_hand:
+            row = ("team/app", str(IMAGE.digest), str(forged))
+            by_hand.execute("INSERT INTO carriers (repository, subject, digest) VALUES (?, ?, ?)", row)
+            by_hand.commit()
+        assert (await world.client.pull("team/app", "1.0")).status == 403
+        assert (await world.client.push_signature("team/app", world.bundle(IMAGE))).status == 201
+        assert (await world.client.pull("team/app", "1.0")).status == 200
+
+
 async def test_b31_what_counted_in_one_repository_is_not_looked_for_in_another(registry, gate_world):
     async with gate_world(registry) as world:
         world.add("team/app", IMAGE, signed=False)

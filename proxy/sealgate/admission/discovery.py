@@ -143,7 +143,7 @@ class Discovery:
 
     async def _everything(self, search: Search, look: "_Look") -> None:
         """What counted before, while the rest is being listed; then the likeliest of that."""
-        known = await self._known(search.repository, look.found.subject)
+        known = look.known[search.repository] = await self._known(search.repository, look.found.subject)
         async with asyncio.TaskGroup() as group:
             listing = group.create_task(search.listed())
             first, tagged = named(await search.tagged(), known)
@@ -174,7 +174,7 @@ class Discovery:
             at[place].add(name)
         for place, names in at.items():
             with suppress(StateUnavailable):  # it changes no decision (attacks B34)
-                if new := names.difference(await self._store.carriers(place, digest, KNOWN_CARRIERS)):
+                if new := names.difference(look.known[place]):
                     await self._store.record_carriers(place, digest, frozenset(new))
         return evidence
 
@@ -243,4 +243,5 @@ class _Look:
         self.keys = keys
         self.rules = rules
         self.attested = any(rule.predicate_type for rule in rules)
+        self.known: defaultdict[Repository, tuple[Digest, ...]] = defaultdict(tuple)  # what counted before
         self.called: dict[Source, tuple[Repository, Digest]] = {}  # where each was found, and what it is called

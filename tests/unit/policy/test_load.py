@@ -260,6 +260,22 @@ def test_where_signatures_are_besides():
 
 
 @pytest.mark.parametrize(
+    ("repository", "names"),
+    [("a/app", {"both", "pushes"}), ("a/secret", {"pushes"}), ("signatures/app", {"both"}), ("signatures/a/b", set())],
+)
+def test_to_which_policies_a_signature_may_matter_where_it_is_kept(repository, names):
+    rules = BASE.partition("\n")[2].partition("\n")[2]
+    both = (
+        "name: both\nrepositories: ['a/{r}']\nexclude_repositories: [a/secret]\n"
+        f"signature_repository: 'signatures/{{r}}'\n{rules}"
+    )
+    pushes = f"name: pushes\nrepositories: ['a/*']\noperations: [push]\ntags: ['v*']\n{rules}"
+    resolved = PolicySet(policies=(one(both), one(pushes))).concerning(repository)
+    assert {policy.name for policy in resolved.policies} == names
+    assert len(resolved.rules) == len(names)
+
+
+@pytest.mark.parametrize(
     ("more", "found"),
     [
         ("signature_repository: UPPER", "signature_repository: a repository name is made of"),
