@@ -306,7 +306,8 @@ SECTIONS: Final[Mapping[str, Mapping[Reason, Explanation]]] = MappingProxyType(
             ),
             Reason.STATE_UNAVAILABLE: Explanation(
                 "The gate's own state cannot be read or written.",
-                "Look at the disk: space, rights, and that no other program holds the file.",
+                "A file: look at the disk, its space and rights, and that no other program holds it. PostgreSQL: look "
+                "whether it answers the gate; nothing needs a restart afterwards.",
                 status="503",
             ),
         },
