@@ -42,7 +42,8 @@ def test_what_settings_name_is_brought_up_to_date(tmp_path: Path, postgres_serve
 
 def test_a_file_of_an_earlier_version(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "state.db") as connection:
-        connection.executescript(OLD.read_text() + "INSERT INTO schema_version VALUES (1);")
+        connection.executescript(OLD.read_text())
+        connection.execute("INSERT INTO schema_version VALUES (1)")
     connection.close()
     told = upgrade(f"--state=sqlite://{tmp_path}/state.db").stdout
     assert told == "the tables of version 0001 are of version 0004 now\n"
