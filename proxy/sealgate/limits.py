@@ -147,6 +147,20 @@ TURN_SECONDS: Final = 30.0  # ours: how long a push waits for its turn; a releas
 TURN_LOOK_SECONDS: Final = 0.05  # ours: how often one who waits asks
 STATE_KEY_BYTES: Final = 32  # of HMAC-SHA256, RFC 2104 section 3: not shorter than its output
 
+# Alerts.
+ALERTS_WAITING: Final = 200  # ours: of one kind, for one webhook; a few hundred bytes each
+ALERTS_REMEMBERED: Final = 2000  # ours: told already; the same again says nothing new
+ALERT_AGAIN_SECONDS: Final = 3600.0  # ours: after this it is told again, with how often it happened
+ALERT_CHARACTERS: Final = 2000  # of the text; Slack takes 3000 (docs.slack.dev, "Text object") and 2000 in a context
+ALERT_ANSWER_SECONDS: Final = 10.0  # ours: for one webhook's answer
+ALERT_RETRY_SECONDS: Final = 1.0  # ours: twice as long each time
+ALERT_RETRY_MOST_SECONDS: Final = 300.0  # ours
+ALERT_AGE_SECONDS: Final = 3600.0  # ours: what is older is not tried again
+ALERT_TRIES: Final = 12  # ours: about 20 minutes, for one that waits alone
+ALERTS_LEAVE_SECONDS: Final = 5.0  # ours: for what waits when the gate stops
+ALERT_WEBHOOKS: Final = 16  # ours
+ALERT_URL_CHARACTERS: Final = 2048  # ours
+
 # Upstream.
 CONNECT_SECONDS: Final = 5.0  # attacks F2
 FIRST_BYTE_SECONDS: Final = 30.0  # attacks F2

@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from sealgate.adapters import files
+from sealgate.adapters.alerts.decisions import OverheardLog
 from sealgate.adapters.clock import SystemClock
 from sealgate.adapters.conditions.compiling import compile_condition
 from sealgate.adapters.conditions.pool import ConditionPool
@@ -34,6 +35,7 @@ from sealgate.admission.carriers import Carriers
 from sealgate.admission.deletes import Deletes
 from sealgate.admission.discovery import Discovery
 from sealgate.admission.holds import Holds, sweeping
+from sealgate.admission.identifiers import ulid
 from sealgate.admission.judge import Judge
 from sealgate.admission.manifests import Manifests
 from sealgate.admission.pull import Pull
@@ -43,12 +45,14 @@ from sealgate.admission.uploads import UploadSeal
 from sealgate.errors import ConfigurationInvalid, KeyRejected
 from sealgate.http.edge import Edge
 from sealgate.oci.naming import Names
+from sealgate.policy.alert import reload_failed
 from sealgate.policy.load import Holding, Loaded, RingKey, Sources, load
 from sealgate.policy.model import PolicySet
 from sealgate.ports import Clock, DecisionLog, Registry, Rights, SignatureVerifier, Store, Upstream
 from sealgate.settings import KeySettings, Settings, TrustedRootSettings, UpstreamSettings
 from sealgate.wiring_access import authorized, entrance
 from sealgate.wiring_access import rights as rights_in
+from sealgate.wiring_alerts import alerting
 from sealgate.wiring_force import Configuration, InForce, Parts
 from sealgate.wiring_state import open_holds, open_store
 
@@ -255,12 +259,14 @@ async def gate(
             name: registry for name, registry in made.registries.items() if isinstance(registry, AuthorizedUpstream)
         }
         entered = await stack.enter_async_context(entrance(settings, secret, made.clock, relays))
+        offer = await stack.enter_async_context(alerting(settings, made.clock, lambda _kind, _result: None))
+        heard = OverheardLog(log, offer)
         held = await open_holds(settings.state)
         stack.push_async_callback(held.close)
 
         def parts(new: Configuration, verifier: SignatureVerifier) -> Parts:
             judge = made.judge.under(new.policies, verifier)
-            recorder = Recorder(log, made.clock, new.digest)
+            recorder = Recorder(heard, made.clock, new.digest)
             holds = Holds(
                 upstream=made.upstream,
                 store=held,
@@ -315,7 +321,11 @@ async def gate(
             count, now, was = len(new.policies.policies), new.digest[:12], before.digest[:12]
             return f"{count} policies (set {now}, " + ("as before)" if now == was else f"was {was})")
 
-        reloader = Reloader(reading, partial(configuration, settings), use, made.clock)
+        def refused(problem: str) -> None:
+            now = made.clock.now()
+            offer(reload_failed(ulid(now), now, problem))
+
+        reloader = Reloader(reading, partial(configuration, settings), use, made.clock, refused)
         tasks = (made.refresher.run(), sweeping(lambda: force.now().holds), reloader.run())
         running = [asyncio.create_task(task) for task in tasks]
         try:

@@ -9,14 +9,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from sealgate import __version__
+from sealgate.adapters.proxies import proxy_for
 from sealgate.adapters.signatures import transparency_log
 from sealgate.adapters.signatures.log_entry import parse_answer
 from sealgate.adapters.signatures.rejection import Rejected
@@ -74,7 +73,7 @@ class RekorLogs:
         try:
             async with (
                 asyncio.timeout(self._seconds),
-                self._opened().get(URL(url, encoded=True), allow_redirects=False, proxy=_proxy(url)) as answer,
+                self._opened().get(URL(url, encoded=True), allow_redirects=False, proxy=proxy_for(url)) as answer,
             ):
                 return await _read(log, answer)
         except TimeoutError as slow:
@@ -120,11 +119,6 @@ def _check(log: LogKey, entry: LoggedEntry, raw: bytes) -> None:
         raise _unavailable(log, f"answered with what cannot be read: {bad}") from bad
     except Rejected as bad:
         raise _unavailable(log, f"answered with a proof that does not hold: {bad.detail}") from bad
-
-
-def _proxy(url: str) -> str | None:
-    parts = urlsplit(url)
-    return None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
 
 
 def _unavailable(log: LogKey, told: str) -> LogUnavailable:

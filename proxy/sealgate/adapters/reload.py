@@ -43,17 +43,26 @@ class Reloader(Generic[_T]):
         load: reads and understands everything; raises `ConfigurationInvalid`. Called in a thread.
         use: puts it in force, whole, and says what that is; raises `ConfigurationInvalid` and changes nothing.
         clock: since when there is a problem.
+        told: takes each problem, once for each change.
 
     Attributes:
         standing: for health.
     """
 
-    def __init__(self, reading: Reading, load: Callable[[Reading], _T], use: Callable[[_T], str], clock: Clock) -> None:
+    def __init__(
+        self,
+        reading: Reading,
+        load: Callable[[Reading], _T],
+        use: Callable[[_T], str],
+        clock: Clock,
+        told: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self.standing = Standing()
         self._reading = reading
         self._load = load
         self._use = use
         self._clock = clock
+        self._told = told
         self._asked = asyncio.Event()
         self._afresh = False
         self._torn = 0
@@ -153,3 +162,5 @@ class Reloader(Generic[_T]):
     def _stands(self, problem: str) -> None:
         since = (self.standing.since or self._clock.now()) if problem else None
         self.standing = Standing(problem=problem, since=since)
+        if problem:
+            self._told(problem)

@@ -4,6 +4,8 @@
 together.
 """
 
+from sealgate.settings.alerts import webhook_of as webhook_of
+from sealgate.settings.model import AlertSettings as AlertSettings
 from sealgate.settings.model import KeySettings as KeySettings
 from sealgate.settings.model import Overrides as Overrides
 from sealgate.settings.model import Settings as Settings

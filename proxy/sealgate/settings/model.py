@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from sealgate.limits import ADMIT_TTL_SECONDS, CONNECT_SECONDS, FIRST_BYTE_SECONDS, HOLD_SECONDS, IDLE_READ_SECONDS
 from sealgate.oci.naming import NamedRegistry, Names
 from sealgate.policy.access import Grant
+from sealgate.policy.alert import AlertKind
 from sealgate.policy.model import Unmatched
 from sealgate.settings.network import joined
 
@@ -103,6 +104,23 @@ class SharedState:
     url: str = field(default="", repr=False)
     url_file: Path | None = None
     key_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertSettings:
+    """A webhook.
+
+    Args:
+        url: where to; "" where a file has it. Whoever knows it may write there, so it is shown to nobody.
+        url_file: that file.
+        form: `cloudevents`, `slack` or `teams`.
+        on: of what it is told.
+    """
+
+    url: str = field(default="", repr=False)
+    url_file: Path | None = None
+    form: str = "cloudevents"
+    on: frozenset[AlertKind] = frozenset(AlertKind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +246,7 @@ class Settings:
         catalog: whether the gate lists the registry's repositories.
         auth: how clients show who they are; None when nobody said, and nobody is asked.
         access: who may do what; None leaves it to the upstreams.
+        alerts: who is told of what happens.
     """
 
     host: str = "127.0.0.1"
@@ -248,6 +267,7 @@ class Settings:
     catalog: bool = False
     auth: AuthSettings | None = None
     access: tuple[Grant, ...] | None = None
+    alerts: tuple[AlertSettings, ...] = ()
 
     @property
     def called(self) -> str:

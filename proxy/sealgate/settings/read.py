@@ -18,6 +18,7 @@ from sealgate.policy import schema, strict_yaml
 from sealgate.policy.model import Unmatched
 from sealgate.policy.problems import did_you_mean
 from sealgate.settings.access import check_access, read_access
+from sealgate.settings.alerts import read_alerts
 from sealgate.settings.auth import read_auth
 from sealgate.settings.given import Given
 from sealgate.settings.model import AuthSettings, KeySettings, Overrides, Settings, TlsSettings
@@ -63,6 +64,7 @@ def read_settings(
     drain = _seconds(given, "drain", 0, LEAVE_MOST_SECONDS, least=0)
     auth, tls = read_auth(given), read_tls(given)
     access = read_access(given, auth)
+    alerts = read_alerts(given)
     check_access(given, auth, access, upstreams, tls)
     if given.problems:
         raise ConfigurationInvalid(*(problem.shown() for problem in given.problems))
@@ -85,6 +87,7 @@ def read_settings(
         catalog=given.value("catalog", False),
         auth=auth,
         access=access,
+        alerts=alerts,
     )
     _check_names(given, made)
     return made

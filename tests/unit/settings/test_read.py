@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sealgate.errors import ConfigurationInvalid
+from sealgate.policy.alert import AlertKind
 from sealgate.policy.model import Unmatched
 from sealgate.settings import (
     KeySettings,
@@ -151,6 +152,32 @@ def test_a_state_that_several_gates_share(said, variables, expected):
     made = settings(LEAST + said, **variables)
     assert (made.state, made.trusted_roots_folder) == (expected, None)
     assert "secret" not in repr(made)
+
+
+def test_webhooks_that_are_told():
+    made = settings(LEAST + "alerts: [{url: 'https://hooks.example'}, {url_file: u, format: teams, on: [denied]}]\n")
+    every, denied = made.alerts
+    assert (every.url, every.form, every.on) == ("https://hooks.example/", "cloudevents", frozenset(AlertKind))
+    assert (denied.url_file, denied.form, denied.on) == (FOLDER / "u", "teams", frozenset({AlertKind.DENIED}))
+
+
+def test_a_url_with_a_query_is_one():
+    url = "https://prod-1.logic.example:443/workflows/ab/paths/invoke?api-version=1&sp=%2Ftriggers&sig=s3-c_r~t"
+    (made,) = settings(LEAST + f"alerts: [{{url: '{url}'}}]\n").alerts
+    assert made.url == url
+    assert "s3-c_r~t" not in repr(made)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["hooks.example", "ftp://hooks.example/s3cret", "https:///s3cret", "https://u:s3cret@hooks.example/",
+     "https://hooks.example/s3cret#a", "https://hooks.example/s3cret b", "https://hooks.example/s3cret\u00e9",
+     "https://hooks.example/s3cret" + "a" * 2048],
+)  # fmt: skip
+def test_what_is_no_webhook_is_refused_and_not_repeated(url):
+    with pytest.raises(ConfigurationInvalid, match=r"alerts\[0\]\.url is no URL") as refused:
+        settings(LEAST + f"alerts: [{{url: '{url}'}}]\n")
+    assert "s3cret" not in str(refused.value)
 
 
 def test_a_password_is_refused_and_not_repeated():

@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 from tuf.api.exceptions import DownloadError, DownloadHTTPError, SlowRetrievalError
 from tuf.ngclient.fetcher import FetcherInterface
 
 from sealgate import __version__
+from sealgate.adapters.proxies import proxy_for
 from sealgate.limits import CONNECT_SECONDS, TUF_READ_SECONDS, TUF_SECONDS
 
 _AGENT: Final = {"User-Agent": f"sealgate/{__version__}"}
@@ -71,6 +70,5 @@ class BoundedFetcher(FetcherInterface):
     def _pool(self, url: str) -> urllib3.PoolManager:
         if time.monotonic() > self._end:
             raise SlowRetrievalError("the repository takes too long")
-        parts = urlsplit(url)
-        proxy = None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
+        proxy = proxy_for(url)
         return urllib3.ProxyManager(proxy, headers=_AGENT) if proxy else urllib3.PoolManager(headers=_AGENT)
