@@ -141,6 +141,7 @@ UNUSED_SECONDS: Final = 90 * 86400.0  # ours: of a row that nobody asks for; a p
 USED_SECONDS: Final = 86400.0  # ours: that a row is of use is written at most so often
 STATE_CONNECT_SECONDS: Final = 5  # ours: for a connection to PostgreSQL, and for a word on one that there is
 STATE_STATEMENT_SECONDS: Final = 10  # ours: each is a few rows by an index
+STATE_ANSWER_SECONDS: Final = 15.0  # ours: for a piece of work, with the time that it waits for a thread (attacks F9)
 STATE_KEEPALIVE_SECONDS: Final = 10  # ours: a connection whose other end vanished is found out
 TURN_CONNECTIONS: Final = 32  # ours: turns of this replica at a time, each of a connection
 TURN_SECONDS: Final = 30.0  # ours: how long a push waits for its turn; a release takes some requests of the registry

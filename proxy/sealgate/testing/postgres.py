@@ -85,6 +85,22 @@ class Postgres:
             self._process.wait(SECONDS)
             self._process = None
 
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """For a while it takes what is sent to it and answers nothing."""
+        if self._process is None:
+            raise RuntimeError("it does not run")
+        main = self._process.pid
+        children = Path(f"/proc/{main}/task/{main}/children").read_text().split()
+        stopped = [main, *map(int, children)]
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in stopped:
+                os.kill(pid, signal.SIGCONT)
+
 
 @contextmanager
 def serving() -> Iterator[Postgres | None]:

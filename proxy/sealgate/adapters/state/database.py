@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from sealgate.errors import ReferenceMalformed, StateUnavailable
+from sealgate.limits import STATE_ANSWER_SECONDS
 
 _T = TypeVar("_T")
 
@@ -57,7 +58,10 @@ class Database:
 
 async def _in(threads: ThreadPoolExecutor, run: Callable[[], _T]) -> _T:
     try:
-        return await asyncio.get_running_loop().run_in_executor(threads, run)
+        async with asyncio.timeout(STATE_ANSWER_SECONDS):  # what has not begun by then never does
+            return await asyncio.get_running_loop().run_in_executor(threads, run)
+    except TimeoutError as slow:
+        raise StateUnavailable(f"the state database does not answer within {STATE_ANSWER_SECONDS:.0f} s") from slow
     except (SQLAlchemyError, ReferenceMalformed, RuntimeError) as error:  # RuntimeError: the threads were shut down
         raise StateUnavailable(f"the state database cannot be used: {told(error)}") from error
 

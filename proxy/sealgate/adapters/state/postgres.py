@@ -89,6 +89,7 @@ def _engine(url: str, readers: int) -> Engine:
         connect_args={
             "connect_timeout": STATE_CONNECT_SECONDS,
             "keepalives_idle": STATE_KEEPALIVE_SECONDS,
+            "tcp_user_timeout": STATE_KEEPALIVE_SECONDS * 1000,  # one that vanished while it was asked
             "options": f"-c statement_timeout={STATE_STATEMENT_SECONDS * 1000} "
             f"-c lock_timeout={STATE_BUSY_SECONDS * 1000:.0f}",
         },

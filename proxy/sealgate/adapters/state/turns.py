@@ -93,6 +93,7 @@ class SharedTurns:
             autocommit=True,
             connect_timeout=STATE_CONNECT_SECONDS,
             keepalives_idle=STATE_KEEPALIVE_SECONDS,
+            tcp_user_timeout=STATE_KEEPALIVE_SECONDS * 1000,
         )
         try:
             while True:

@@ -203,7 +203,7 @@ class TestTurns:
                 pytest.fail("a turn of nobody")
 
 
-async def test_f27_a_database_that_is_down_is_a_doubt_and_comes_back_by_itself(
+async def test_f9_a_database_that_is_down_is_a_doubt_and_comes_back_by_itself(
     clock: FixedClock, key: DecisionKey, decided: Decided, postgres_server: Postgres, url: str
 ) -> None:
     """What memory knows goes on; what it does not know is not guessed."""
