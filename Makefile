@@ -8,7 +8,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check clients conformance oracle mutants bench docs lock clean
+.PHONY: help setup demo test check clients conformance oracle mutants chaos bench docs lock clean
 
 help: ## list the targets
 	@awk -F ': |## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$3}' $(MAKEFILE_LIST)
@@ -49,6 +49,10 @@ oracle: setup ## another implementation of Sigstore judges what sealgate.testing
 
 mutants: setup ## take each check of the verifier and of decide() out, one at a time: a test must fail (minutes)
 	$(BIN)/python tests/mutants/run.py $(ARGS)
+
+chaos: setup ## kill -9 fifty times while clients push and sign, with SQLite and with PostgreSQL (ARGS='--kills 5')
+	$(BIN)/python tests/clients/install.py
+	$(BIN)/python tests/chaos/run.py $(ARGS)
 
 bench: setup ## the gate beside the registry alone and nginx before it, as ratios of one run
 	$(BIN)/python tests/bench/run.py $(ARGS)
