@@ -115,7 +115,7 @@ async def test_b2_what_a_tag_ever_served_was_admitted_however_many_move_it_at_on
 
     try:
         for replica in replicas:
-            await replica.start()
+            await asyncio.to_thread(replica.start)
         async with aiohttp.ClientSession(auto_decompress=False) as session, asyncio.TaskGroup() as tasks:
             gates_in_turn = itertools.cycle([RegistryClient(f"http://{each.host}", session) for each in replicas])
             for when in itertools.islice(itertools.cycle(("before", "after", "never", "after")), CLIENTS):
@@ -125,6 +125,6 @@ async def test_b2_what_a_tag_ever_served_was_admitted_however_many_move_it_at_on
             tasks.create_task(read(RegistryClient(registry.url, session), "1.0"))  # the tag itself
     finally:
         for replica in replicas:
-            await replica.end()
+            replica.stop()
     assert len(served) > 1, "the tag did not move"
     assert served <= signed

@@ -13,7 +13,7 @@ import itertools
 import json
 import random
 import secrets
-import signal
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -26,7 +26,7 @@ from typing import Final
 import aiohttp
 
 from harness.cosign import Cosign, KeyPair
-from harness.process import START_SECONDS, Shell, free_port
+from harness.process import START_SECONDS, STOP_SECONDS, Shell, answers, free_port
 from harness.servers import Server
 from sealgate.adapters.clock import SystemClock
 from sealgate.oci.digest import Digest
@@ -96,34 +96,39 @@ class Replica:
     def __init__(self, home: Path, settings: dict[str, object]) -> None:
         self.host = f"127.0.0.1:{free_port()}"
         self._home = home
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         home.mkdir()
         self.decisions = home / "decisions.jsonl"
         document = {**settings, "listen": self.host, "decision_log": str(self.decisions)}
         (home / "sealgate.yaml").write_text(json.dumps(document))  # JSON is YAML
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Start it, and wait until it answers."""
         with (self._home / "server.log").open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                _SEALGATE, "serve", "--settings", "sealgate.yaml",
+            self._process = subprocess.Popen(
+                [_SEALGATE, "serve", "--settings", "sealgate.yaml"],
                 cwd=self._home, env=Shell(self._home).environment(), stdout=log, stderr=log,
             )  # fmt: skip
         deadline = time.monotonic() + START_SECONDS
-        async with aiohttp.ClientSession() as session:
-            while True:
-                with suppress(aiohttp.ClientError):
-                    async with session.get(f"http://{self.host}/v2/"):
-                        return
-                if self._process.returncode is not None or time.monotonic() > deadline:
-                    raise RuntimeError((self._home / "server.log").read_text()[-4000:])
-                await asyncio.sleep(_AGAIN_SECONDS)
+        while not answers(self.host):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError((self._home / "server.log").read_text()[-4000:])
+            time.sleep(_AGAIN_SECONDS)
 
-    async def end(self, how: signal.Signals = signal.SIGKILL) -> None:
-        """Kill it, and wait until it is dead."""
-        if self._process is not None and self._process.returncode is None:
-            self._process.send_signal(how)
-            await self._process.wait()
+    def kill(self) -> None:
+        """Kill it with -9, and wait until it is dead; nothing where it is."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def stop(self) -> None:
+        """Tell it to stop, and wait until it has."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.kill()
 
 
 class World:
@@ -363,8 +368,8 @@ async def chaos(
         theirs = cosigns[0][1].public.read_bytes() if cosigns else world.ours.public_pem
         (home / "policies" / "cosign.pub").write_bytes(theirs)
         for replica in replicas:
-            stack.push_async_callback(replica.end, signal.SIGTERM)
-            await replica.start()
+            stack.callback(replica.stop)
+            await asyncio.to_thread(replica.start)
         hosts = [replica.host for replica in replicas]
         signers = [(*cosign, host) for cosign, host in zip(cosigns, itertools.cycle(hosts), strict=False)]
         workers = [
@@ -375,10 +380,10 @@ async def chaos(
             for number in range(kills):
                 await asyncio.sleep(rng.uniform(0, 1))
                 replica = replicas[number % len(replicas)]
-                await replica.end()
+                replica.kill()
                 world.killed()
                 await world.look()
-                await replica.start()
+                await asyncio.to_thread(replica.start)
         await _settle(world, home / "gate-0" / "sealgate.yaml")
     _count_events(report, replicas)
     return report

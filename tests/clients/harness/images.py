@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,10 +35,10 @@ class Image:
     children: tuple[str, ...] = ()
 
 
-def single(folder: Path, label: str) -> Image:
-    """An image for this platform, whose one file holds the label."""
+def single(folder: Path, label: str, size: int = 0) -> Image:
+    """An image for this platform, whose one file holds the label, and as many random bytes after it."""
     writer = _Layout(folder)
-    described, docker = writer.manifest(label, "amd64")
+    described, docker = writer.manifest(label, "amd64", size)
     return writer.finish(described, (), docker)
 
 
@@ -61,15 +62,16 @@ class _Layout:
         self._blobs = folder / "blobs" / "sha256"
         self._blobs.mkdir(parents=True)
 
-    def manifest(self, label: str, architecture: str) -> tuple[dict[str, object], dict[str, object]]:
+    def manifest(self, label: str, architecture: str, size: int = 0) -> tuple[dict[str, object], dict[str, object]]:
         tar = io.BytesIO()
         with tarfile.open(fileobj=tar, mode="w") as archive:
-            content = f"{label} {architecture}\n".encode()
+            content = f"{label} {architecture}\n".encode() + os.urandom(size)
             member = tarfile.TarInfo("label.txt")
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
         difference = _sha256(tar.getvalue())
-        layer = self._blob(gzip.compress(tar.getvalue(), mtime=0), LAYER)
+        level = 0 if size else 9  # random bytes do not get smaller
+        layer = self._blob(gzip.compress(tar.getvalue(), compresslevel=level, mtime=0), LAYER)
         config = self.document(
             {
                 "architecture": architecture,
