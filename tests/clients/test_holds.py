@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from harness import servers
-from harness.clients import Crane, Oras, Pusher
+from harness.clients import Crane, Oras, Pusher, Skopeo
 from harness.cosign import Cosign, KeyPair
 from harness.images import TAG, Image
 from harness.matrix import COSIGNS, PUSHERS
@@ -119,3 +119,60 @@ def test_an_immutable_tag_stays_where_it_is(
     assert not refused.ok
     assert "never moves" in refused.output
     assert crane.digest(reference) == image.digest
+
+
+def test_children_first_and_the_index_last_twice(
+    cosign3: Cosign, crane: Crane, release_key: KeyPair, holding_gate: Server, gate_home: Path, repository: str,
+    index: Image,
+) -> None:  # fmt: skip
+    """What buildx and CI do that is run again before anybody has signed: the same hold goes on."""
+    reference = f"{holding_gate.host}/{repository}:{TAG}"
+    for _ in range(2):
+        assert crane.push(index, reference).ok
+    assert cosign3.sign(f"{holding_gate.host}/{repository}@{index.digest}", release_key).ok
+    assert crane.digest(reference) == index.digest
+    assert _events(gate_home, repository)[-1] == "released"
+
+
+@pytest.mark.client("oras", "cosign2")
+def test_what_is_attached_while_it_waits_releases_nothing_and_is_there_afterwards(
+    oras: Oras, cosign2: Cosign, crane: Crane, release_key: KeyPair, registry: Server, holding_gate: Server,
+    repository: str, image: Image,
+) -> None:  # fmt: skip
+    reference = f"{holding_gate.host}/{repository}"
+    assert crane.push(image, f"{reference}:{TAG}").ok
+    attached = oras.attach("an SBOM", "application/spdx+json", f"{reference}@{image.digest}")
+    assert attached.ok, attached.output
+    assert not crane.pull(f"{registry.host}/{repository}:{TAG}").ok
+    assert cosign2.sign(f"{reference}@{image.digest}", release_key).ok
+    assert crane.digest(f"{reference}:{TAG}") == image.digest
+
+
+@pytest.mark.client("skopeo")
+def test_crane_copies_what_is_not_signed_and_it_waits(
+    crane: Crane, skopeo: Skopeo, cosign2: Cosign, release_key: KeyPair, registry: Server, holding_gate: Server,
+    repository: str, image: Image,
+) -> None:  # fmt: skip
+    source, target = f"{registry.host}/elsewhere/{repository}:{TAG}", f"{holding_gate.host}/{repository}:{TAG}"
+    assert skopeo.push(image, source).ok
+    copied = crane.copy(source, target)
+    assert copied.ok, copied.output
+    assert not crane.pull(target).ok
+    assert cosign2.sign(f"{holding_gate.host}/{repository}@{image.digest}", release_key).ok
+    assert crane.digest(target) == image.digest
+
+
+@pytest.mark.client("skopeo", "cosign2")
+@pytest.mark.parametrize("cosign", COSIGNS, indirect=True)
+def test_cosign_copies_an_image_with_its_signatures_and_the_tag_moves(
+    cosign: Cosign, cosign2: Cosign, crane: Crane, skopeo: Skopeo, release_key: KeyPair, registry: Server, holding_gate: Server,
+    repository: str, image: Image,
+) -> None:  # fmt: skip
+    """Signatures at tags: `cosign copy` of either version leaves bundles that are referrers where they are."""
+    source, target = f"{registry.host}/elsewhere/{repository}:{TAG}", f"{holding_gate.host}/{repository}:{TAG}"
+    assert skopeo.push(image, source).ok
+    assert cosign2.sign(f"{registry.host}/elsewhere/{repository}@{image.digest}", release_key).ok
+    copied = cosign.copy(source, target)
+    assert copied.ok, copied.output
+    assert crane.digest(target) == image.digest
+    assert crane.pull(target).ok

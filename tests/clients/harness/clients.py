@@ -171,6 +171,12 @@ class Oras:
             "notes.txt:text/plain",
         )
 
+    def attach(self, content: str, artifact_type: str, reference: str) -> Result:
+        """Attach one text file to what is there."""
+        (self._shell.home / "attached.txt").write_text(content)
+        words = ("attach", "--plain-http", "--artifact-type", artifact_type, reference, "attached.txt:text/plain")
+        return self._shell.run(self._oras, *words)
+
     def pull_file(self, reference: str) -> tuple[Result, Path]:
         """Pull it; gives the place of the file as well."""
         folder = _folder(self._shell)
@@ -191,6 +197,10 @@ class Crane:
 
     def push(self, image: Image, reference: str) -> Result:
         return self._shell.run(self._crane, "push", "--insecure", image.layout, reference)
+
+    def copy(self, source: str, target: str) -> Result:
+        """Copy from one registry to another."""
+        return self._shell.run(self._crane, "copy", "--insecure", source, target)
 
     def digest(self, reference: str) -> str:
         """The digest that a tag names.

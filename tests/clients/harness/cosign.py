@@ -52,6 +52,10 @@ class Cosign:
         words = ("attest", "--key", str(key.private), "--type", kind, "--predicate", str(predicate), reference)
         return self._shell.run(self._program, *words, *self._no_log, "--yes", **_NO_PASSPHRASE)
 
+    def copy(self, source: str, target: str) -> Result:
+        """Copy an image with its signatures."""
+        return self._shell.run(self._program, "copy", "--force", source, target)
+
     def follow(self, told: str, key: KeyPair) -> Result:
         """Run the command that a refusal tells, word by word: only the placeholder of the private key is filled in.
 
