@@ -165,8 +165,8 @@ def test_crane_copies_what_is_not_signed_and_it_waits(
 @pytest.mark.client("skopeo", "cosign2")
 @pytest.mark.parametrize("cosign", COSIGNS, indirect=True)
 def test_cosign_copies_an_image_with_its_signatures_and_the_tag_moves(
-    cosign: Cosign, cosign2: Cosign, crane: Crane, skopeo: Skopeo, release_key: KeyPair, registry: Server, holding_gate: Server,
-    repository: str, image: Image,
+    cosign: Cosign, cosign2: Cosign, crane: Crane, skopeo: Skopeo, release_key: KeyPair, registry: Server,
+    holding_gate: Server, repository: str, image: Image,
 ) -> None:  # fmt: skip
     """Signatures at tags: `cosign copy` of either version leaves bundles that are referrers where they are."""
     source, target = f"{registry.host}/elsewhere/{repository}:{TAG}", f"{holding_gate.host}/{repository}:{TAG}"
