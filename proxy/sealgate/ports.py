@@ -407,13 +407,13 @@ class Holds(Protocol):
         """End a hold; False when it was ended already."""
 
     async def mark_due(self, repository: Repository, digest: Digest, most: int) -> tuple[Hold, ...]:
-        """Of the holds of a digest, at most so many that release themselves: to be judged again."""
+        """All holds of a digest that release themselves are to be judged again; at most so many of them, as marked."""
 
     async def ask(self, identifier: str, reason: str) -> bool:
         """To be judged again because somebody asks, even where it does not release itself; False when it is gone."""
 
-    async def settle(self, identifier: str, reason: Reason, text: str) -> None:
-        """It has been judged again, and why it still waits."""
+    async def settle(self, identifier: str, due: int, reason: Reason, text: str) -> None:
+        """It has been judged again for this mark, and why it still waits. A mark that came meanwhile stays."""
 
     async def due(self, now: datetime, most: int) -> tuple[Hold, ...]:
         """At most so many holds that are to be judged again or are over, oldest first."""

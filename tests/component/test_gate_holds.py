@@ -2,10 +2,12 @@
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
+import sqlite3
+from contextlib import asynccontextmanager, closing
 
 import pytest
 
+from sealgate.admission.holds import Holds
 from sealgate.errors import ConfigurationInvalid
 from sealgate.oci.digest import Digest
 from sealgate.testing import images
@@ -333,6 +335,65 @@ async def test_b8_a_release_that_is_judged_while_the_tag_is_pushed_again(holding
         assert (await signing).status == 201
         assert world.registry.tags("team/app")["1.0"] == OTHER.digest
         assert [hold["digest"] for hold in held(world)][-1] == str(THIRD.digest)
+
+
+async def test_f11_a_signature_that_comes_while_its_push_is_judged(holding):
+    """It is stored before there is a hold that it could mark; the tag moves even so."""
+    async with holding() as world:
+        await world.client.push("team/app", IMAGE, str(IMAGE.digest))
+        signature = world.signature(IMAGE.digest)
+        looked = f"GET /v2/team/app/manifests/{signature.tag}"
+        world.registry.script(looked, Answer(status=404, delay=0.5), times=1)
+        world.registry.requests.clear()
+        pushing = asyncio.create_task(world.client.push("team/app", IMAGE, "1.0"))
+        await until(lambda: was_asked(world, looked))
+        world.put("team/app", signature)
+        assert (await pushing).status == 201
+        await until(lambda: world.registry.tags("team/app").get("1.0") == IMAGE.digest)
+
+
+async def test_f11_who_looks_before_the_signature_is_stored_settles_nothing_for_it(holding, monkeypatch, tmp_path):
+    """The sweep judges while it is on its way, without it; and the gate is gone before it judges with it."""
+    monkeypatch.setattr("sealgate.admission.holds.HOLD_SWEEP_SECONDS", 0.05)
+
+    async def nothing(_holds, _due):
+        return ()
+
+    def settled():
+        with closing(sqlite3.connect(tmp_path / "state.db")) as by_hand:
+            return by_hand.execute("SELECT due FROM holds").fetchall() == [(0,)]
+
+    async with holding() as world:
+        assert (await world.client.push("team/app", IMAGE, "1.0")).status == 201
+        signature = world.signature(IMAGE.digest)
+        stores = f"PUT /v2/team/app/manifests/{signature.tag}"
+        world.registry.script(stores, Answer(status=201, delay=3), times=1)
+        monkeypatch.setattr(Holds, "came", nothing)
+        signing = asyncio.create_task(world.client.push_signature("team/app", signature))
+        await until(lambda: was_asked(world, stores))
+        await until(settled)
+        world.put("team/app", signature)
+        assert (await signing).status == 201
+        await until(lambda: world.registry.tags("team/app").get("1.0") == IMAGE.digest)
+
+
+async def test_f11_one_hold_that_cannot_be_judged_keeps_no_other_waiting(holding, monkeypatch):
+    """Whatever goes wrong with the oldest one, the others release and end."""
+    monkeypatch.setattr("sealgate.admission.holds.HOLD_SWEEP_SECONDS", 0.1)
+    look_at = Holds.look_at
+
+    async def failing(self, hold):
+        if hold.tag.name == "broken":
+            raise ZeroDivisionError
+        await look_at(self, hold)
+
+    monkeypatch.setattr(Holds, "look_at", failing)
+    async with holding() as world:
+        assert (await world.client.push("team/app", OTHER, "broken")).status == 201
+        assert (await world.client.push("team/app", IMAGE, "1.0")).status == 201
+        world.registry.script("PUT /v2/team/app/manifests/1.0", Answer(status=503), times=1)
+        assert (await world.client.push_signature("team/app", world.signature(IMAGE.digest))).status == 201
+        await until(lambda: "1.0" in world.registry.tags("team/app"))
 
 
 def was_asked(world, what):

@@ -120,7 +120,9 @@ class Holds:
             pusher=record.caller.name or record.caller.address,
             held_at=record.at,
             deadline=record.at + timedelta(seconds=self._seconds),
-            releases=releases(resolved, decision),
+            releases=(moves := releases(resolved, decision)),
+            # Its signature may have come while it was judged, when nothing was held yet that it could have marked.
+            due=int(moves),
             policy=decision.policy,
             reason=finding.reason if finding else Reason.SIGNATURE_MISSING,
             text=finding.text if finding else "",
@@ -152,7 +154,10 @@ class Holds:
         return refuse(Subject(digest=hold.digest, kinds=()), finding, self._clock.now(), moves)
 
     async def coming(self, repository: Repository, subject: Digest) -> tuple[Hold, ...]:
-        """The tags that a signature may release, which is about to be passed on. They will be judged, come what may.
+        """The tags that a signature may release. They will be judged, come what may.
+
+        To be called before it is passed on, and once more when it is stored: somebody may have judged them in between,
+        without it.
 
         Args:
             repository: where it is pushed.
@@ -199,7 +204,7 @@ class Holds:
             return _End.WAITS, decision.finding.text if decision.finding else ""
         if not decision.admitted:
             finding = decision.finding or Finding(reason=hold.reason, text=hold.text)
-            await self._store.settle(hold.identifier, finding.reason, finding.text)
+            await self._store.settle(hold.identifier, hold.due, finding.reason, finding.text)
             return _End.WAITS, finding.text
         async with self._store.turn(hold.repository, hold.tag) as confirm:
             current = await self._store.of_tag(hold.repository, hold.tag)
@@ -288,9 +293,19 @@ async def sweeping(holds: Callable[[], Holds]) -> None:
     while True:
         try:
             for hold in await holds().due():
-                await holds().look_at(hold)
+                await _look_at(holds(), hold)
         except SealgateError as lost:
             _LOG.warning("holds cannot be looked at: %s", lost)
         except Exception:  # noqa: BLE001
             _LOG.exception("a sweep of the holds ended in an error that nobody foresaw")
         await asyncio.sleep(HOLD_SWEEP_SECONDS)
+
+
+async def _look_at(holds: Holds, hold: Hold) -> None:
+    """One that nobody can look at does not keep the others waiting."""
+    try:
+        await holds.look_at(hold)
+    except SealgateError:
+        raise  # the state does not answer: the others would wait for it, too
+    except Exception:  # noqa: BLE001
+        _LOG.exception("%s could not be judged, for an error that nobody foresaw", named(hold.repository, hold.tag))

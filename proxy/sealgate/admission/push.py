@@ -130,18 +130,18 @@ class Push:
         if isinstance(reference, Digest):
             carrier = await self._judge.as_carrier(artifact, access)
             self._check_right(artifact, caller, carrier)
-            due = await self._due(artifact, carrier)
+            await self._due(artifact, carrier)
             answer = await self._put(artifact, fetched, reference, carrier, access)
             pushed = PushedManifest(digest=digest, record=None, stored=answer, moved=True)
-            return await self._looked_at(pushed, artifact, carrier, due, access)
+            return await self._looked_at(pushed, artifact, carrier, access)
         judgement = await self._judge.for_push(artifact, reference.name, access)
         self._check_right(artifact, caller, judgement)
-        due = await self._due(artifact, judgement)
+        await self._due(artifact, judgement)
         async with self._holds.turn(repository, reference) as confirm:
             pushed = await self._at_tag(artifact, fetched, reference, judgement, access, caller, started, confirm)
         if pushed.moved and isinstance(artifact.manifest, Index):
             await self._lacking(repository, digest, access)
-        return await self._looked_at(pushed, artifact, judgement, due, access)
+        return await self._looked_at(pushed, artifact, judgement, access)
 
     async def _at_tag(
         self,
@@ -210,12 +210,13 @@ class Push:
         pushed: PushedManifest,
         artifact: Artifact,
         judgement: Judgement | None,
-        due: tuple[Hold, ...],
         access: Access,
     ) -> PushedManifest:
         """What a signature that is stored now has changed: the tags that waited for it, or what else it lacks."""
         if judgement is None or judgement.carrier_of is None or not pushed.moved:
             return pushed
+        # Marked anew: who looked at them before it was stored has settled the first marks without it.
+        due = await self._due(artifact, judgement)
         await self._remember(artifact, judgement.carrier_of, access)
         if due:
             pushed = replace(pushed, awaited=await self._holds.came(due))

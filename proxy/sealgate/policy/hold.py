@@ -25,7 +25,8 @@ class Hold:
         policy: which policy stood in the way.
         reason: why.
         text: the same for people.
-        due: whether it is to be judged again: evidence has come, or somebody asked.
+        due: the mark of the last one who wants it judged again, another number each time: evidence has come, or
+            somebody asked; 0 when nobody does.
         asked: why somebody asked for its release, in their own words; "" when nobody did.
     """
 
@@ -41,7 +42,7 @@ class Hold:
     policy: str
     reason: Reason
     text: str
-    due: bool = False
+    due: int = 0
     asked: str = ""
 
 

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from dataclasses import replace
 from datetime import datetime
+from itertools import count
 
 from sealgate.adapters.state.turns import Turns
 from sealgate.evidence.reason import Reason
@@ -21,6 +22,7 @@ class MemoryHolds(Turns):
     def __init__(self, most: int = HOLDS_IN_MEMORY) -> None:
         super().__init__()
         self._most = most
+        self._marks = count(1)
         self._holds: OrderedDict[str, Hold] = OrderedDict()  # by their names, which sort by time
         self._tags: dict[tuple[Repository, Tag], str] = {}
 
@@ -59,21 +61,21 @@ class MemoryHolds(Turns):
             hold
             for hold in self._holds.values()
             if hold.repository == repository and hold.digest == digest and hold.releases
-        ][:most]
+        ]
         for hold in found:
-            self._holds[hold.identifier] = replace(hold, due=True)
-        return tuple(self._holds[hold.identifier] for hold in found)
+            self._holds[hold.identifier] = replace(hold, due=next(self._marks))
+        return tuple(self._holds[hold.identifier] for hold in found[:most])
 
     async def ask(self, identifier: str, reason: str) -> bool:
         """See `ports.Holds`."""
         if (hold := self._holds.get(identifier)) is not None:
-            self._holds[identifier] = replace(hold, due=True, asked=reason)
+            self._holds[identifier] = replace(hold, due=next(self._marks), asked=reason)
         return hold is not None
 
-    async def settle(self, identifier: str, reason: Reason, text: str) -> None:
+    async def settle(self, identifier: str, due: int, reason: Reason, text: str) -> None:
         """See `ports.Holds`."""
-        if (hold := self._holds.get(identifier)) is not None:
-            self._holds[identifier] = replace(hold, due=False, asked="", reason=reason, text=text)
+        if (hold := self._holds.get(identifier)) is not None and hold.due == due:
+            self._holds[identifier] = replace(hold, due=0, asked="", reason=reason, text=text)
 
     async def due(self, now: datetime, most: int) -> tuple[Hold, ...]:
         """See `ports.Holds`."""

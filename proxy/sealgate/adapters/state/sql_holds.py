@@ -1,8 +1,10 @@
 """Holds in the state database. They are acknowledged pushes: each is on the disk when a method returns."""
 
 import logging
+import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Self
@@ -23,6 +25,7 @@ from sealgate.ports import Confirm
 
 _LOG: Final = logging.getLogger(__name__)
 _HOLDS: Final = tables.holds.c
+_MARKS: Final = 2**31 - 1  # what the column holds
 
 
 class SqlHolds:
@@ -98,26 +101,27 @@ class SqlHolds:
         )
         # The usual case, nobody waits, is a question and no write.
         found = await self._some(select(tables.holds).where(meant), most)
-        if found:
-            names = [hold.identifier for hold in found]
-            mark = update(tables.holds).where(_HOLDS.identifier.in_(names)).values(due=1)
-            await self._database.write(lambda connection: connection.execute(mark))
-        return found
+        if not found:
+            return ()
+        due = _mark()
+        mark = update(tables.holds).where(meant).values(due=due)
+        await self._database.write(lambda connection: connection.execute(mark))
+        return tuple(replace(hold, due=due) for hold in found)
 
     async def ask(self, identifier: str, reason: str) -> bool:
         """See `ports.Holds`."""
-        mark = update(tables.holds).where(_HOLDS.identifier == identifier).values(due=1, asked=reason)
+        mark = update(tables.holds).where(_HOLDS.identifier == identifier).values(due=_mark(), asked=reason)
         return await self._database.write(lambda connection: connection.execute(mark).rowcount == 1)
 
-    async def settle(self, identifier: str, reason: Reason, text: str) -> None:
+    async def settle(self, identifier: str, due: int, reason: Reason, text: str) -> None:
         """See `ports.Holds`."""
         values = {"due": 0, "asked": "", "reason": reason.value, "text": text}
-        mark = update(tables.holds).where(_HOLDS.identifier == identifier).values(values)
+        mark = update(tables.holds).where(_HOLDS.identifier == identifier, _HOLDS.due == due).values(values)
         await self._database.write(lambda connection: connection.execute(mark))
 
     async def due(self, now: datetime, most: int) -> tuple[Hold, ...]:
         """See `ports.Holds`."""
-        meant = or_(_HOLDS.due == 1, _HOLDS.deadline <= now.timestamp())
+        meant = or_(_HOLDS.due != 0, _HOLDS.deadline <= now.timestamp())
         return await self._some(select(tables.holds).where(meant), most)
 
     async def close(self) -> None:
@@ -135,6 +139,11 @@ class SqlHolds:
         return tuple(hold for row in await self._database.read(work) if (hold := _hold(row)) is not None)
 
 
+def _mark() -> int:
+    """Another number than any mark that somebody may be judging for just now, at any gate."""
+    return 1 + secrets.randbelow(_MARKS)
+
+
 def _row(hold: Hold) -> dict[str, str | float | int | None]:
     return {
         "identifier": hold.identifier,
@@ -149,7 +158,7 @@ def _row(hold: Hold) -> dict[str, str | float | int | None]:
         "policy": hold.policy,
         "reason": hold.reason.value,
         "text": hold.text,
-        "due": int(hold.due),
+        "due": hold.due,
         "asked": hold.asked,
     }
 
@@ -177,6 +186,6 @@ def _parsed(row: Mapping[str, Any]) -> Hold:
         policy=row["policy"],
         reason=Reason(row["reason"]),
         text=row["text"],
-        due=row["due"] == 1,
+        due=int(row["due"]),
         asked=row["asked"],
     )

@@ -79,13 +79,25 @@ async def test_those_of_a_digest_that_release_themselves_become_due(holds: Holds
     marked = await holds.mark_due(APP, FIRST, 9)
     assert [hold.identifier for hold in marked] == ["01A"]
     assert [hold.identifier for hold in await holds.due(NOW, 9)] == ["01A"]
-    await holds.settle("01A", Reason.THRESHOLD_NOT_MET, "one more")
+    await holds.settle("01A", marked[0].due, Reason.THRESHOLD_NOT_MET, "one more")
     settled = await holds.with_identifier("01A")
     assert settled is not None
-    assert (settled.due, settled.reason, settled.text) == (False, Reason.THRESHOLD_NOT_MET, "one more")
+    assert (settled.due, settled.reason, settled.text) == (0, Reason.THRESHOLD_NOT_MET, "one more")
     assert await holds.due(NOW, 9) == ()
     await holds.save(replace(HOLD, identifier="01E", tag=Tag("4.0")))
     assert len(await holds.mark_due(APP, FIRST, 1)) == 1
+    assert [hold.identifier for hold in await holds.due(NOW, 9)] == ["01A", "01E"]  # the sweeps do the rest
+
+
+async def test_what_came_while_it_was_judged_is_judged_too(holds: Holds) -> None:
+    """Attacks F11: who judged without it must not take away the mark that a later signature has made."""
+    await holds.save(HOLD)
+    (first,) = await holds.mark_due(APP, FIRST, 9)
+    (second,) = await holds.mark_due(APP, FIRST, 9)
+    await holds.settle("01A", first.due, Reason.SIGNATURE_MISSING, "none")
+    assert [hold.due for hold in await holds.due(NOW, 9)] == [second.due]
+    await holds.settle("01A", second.due, Reason.SIGNATURE_MISSING, "none")
+    assert await holds.due(NOW, 9) == ()
 
 
 async def test_whoever_asks_makes_any_hold_due(holds: Holds) -> None:
@@ -93,7 +105,7 @@ async def test_whoever_asks_makes_any_hold_due(holds: Holds) -> None:
     assert await holds.ask("01A", "incident 12")
     assert not await holds.ask("01X", "")
     (due,) = await holds.due(NOW, 9)
-    assert (due.due, due.asked) == (True, "incident 12")
+    assert (bool(due.due), due.asked) == (True, "incident 12")
 
 
 async def test_what_is_over_is_due(holds: Holds) -> None:
