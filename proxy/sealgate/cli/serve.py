@@ -39,7 +39,8 @@ def serve(
         str | None, typer.Option(metavar="deny|warn|admit", help="What happens where no policy covers.")
     ] = None,
     state: Annotated[
-        str | None, typer.Option(metavar="memory|sqlite:///PATH", help="Where to remember what was seen.")
+        str | None,
+        typer.Option(metavar="memory|sqlite:///PATH|postgresql://…", help="Where to remember what was seen."),
     ] = None,
     decisions: Annotated[
         str | None, typer.Option("--decision-log", metavar="FILE", help="Where to write decisions; - is stdout.")
