@@ -1,4 +1,4 @@
-"""What helm makes of the chart: valid objects over a matrix of values, restricted pods, and the settings that the gate reads."""
+"""What helm makes of the chart: valid objects over a matrix of values, restricted pods, settings the gate reads."""
 
 import json
 import re
@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from sealgate.cli.main import app
 from sealgate.limits import DRAIN_SECONDS
+from sealgate.policy import strict_yaml
 from sealgate.settings import Overrides
 from sealgate.settings.read import read_settings
 
@@ -151,7 +152,7 @@ def test_settings_of_the_schema_are_the_gates_own(helm: Any, write: bool) -> Non
 
 
 def test_every_value_is_in_the_schema_and_told_in_the_docs(helm: Any) -> None:
-    values = yaml.safe_load((helm.chart / "values.yaml").read_text())
+    values = strict_yaml.read("values", (helm.chart / "values.yaml").read_bytes()).data
     schema = json.loads((helm.chart / "values.schema.json").read_text())["properties"]
     assert set(values) == set(schema) - {"global"}
     docs = (helm.chart.parents[1] / "docs" / "kubernetes.md").read_text()
@@ -218,7 +219,9 @@ def test_nothing_is_mounted_in_a_way_that_never_changes(helm: Any) -> None:
 
 def test_the_database_is_in_no_object_that_many_may_read_and_its_key_is_the_same_for_all(helm: Any) -> None:
     objects = helm.objects()
-    settings = yaml.safe_load(one(objects, "ConfigMap", "settings")["data"]["sealgate.yaml"])
+    settings = strict_yaml.read(
+        "settings", one(objects, "ConfigMap", "settings")["data"]["sealgate.yaml"].encode()
+    ).data
     assert settings["state"] == {"url_file": "/etc/sealgate/state/url", "key_file": "/etc/sealgate/state/key"}
     spec = one(objects, "Deployment")["spec"]["template"]["spec"]
     (volume,) = [each for each in spec["volumes"] if each["name"] == "database"]
@@ -280,7 +283,7 @@ def one(objects: list[dict[str, Any]], kind: str, ending: str = "") -> dict[str,
 
 
 def mount(objects: list[dict[str, Any]], root: Path) -> None:
-    """The ConfigMaps of the gate's pod as the kubelet mounts them, under this folder; paths in the settings lead there."""
+    """The ConfigMaps of the gate's pod as the kubelet mounts them, under this folder; paths in settings lead there."""
     spec = one(objects, "Deployment")["spec"]["template"]["spec"]
     volumes = {each["name"]: each for each in spec["volumes"]}
     for place in spec["containers"][0]["volumeMounts"]:
@@ -289,10 +292,7 @@ def mount(objects: list[dict[str, Any]], root: Path) -> None:
         folder = root / place["mountPath"].removeprefix("/")
         (folder / "..2026").mkdir(parents=True)
         (folder / "..data").symlink_to("..2026")
-        (found,) = [
-            each for each in objects if each["kind"] == "ConfigMap" and each["metadata"]["name"] == named["name"]
-        ]
-        for name, text in found["data"].items():
-            text = text if "admin_listen" in SETTINGS else text.replace("admin_listen: 0.0.0.0:9090\n", "")
-            (folder / "..2026" / name).write_text(text.replace("/etc/sealgate/", f"{root}/etc/sealgate/"))
+        for name, text in one(objects, "ConfigMap", named["name"])["data"].items():
+            said = text if "admin_listen" in SETTINGS else text.replace("admin_listen: 0.0.0.0:9090\n", "")
+            (folder / "..2026" / name).write_text(said.replace("/etc/sealgate/", f"{root}/etc/sealgate/"))
             (folder / name).symlink_to(f"..data/{name}")

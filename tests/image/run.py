@@ -24,9 +24,8 @@ MOST_BYTES = 150_000_000
 EPOCH = "1767225600"
 
 # Paths that nothing here reads; the character sets are those that are not UTF-8.
-WITHOUT = [f"--dpkgopt=path-exclude={each}/*" for each in (
-    "/usr/share/doc", "/usr/share/man", "/usr/share/locale", "/usr/share/info", "/usr/lib/*/gconv",
-)]  # fmt: skip
+UNREAD = ("/usr/share/doc", "/usr/share/man", "/usr/share/locale", "/usr/share/info", "/usr/lib/*/gconv")
+WITHOUT = [f"--dpkgopt=path-exclude={each}/*" for each in UNREAD]
 LEAST = ["--variant=extract", "--include=python3,libstdc++6,ca-certificates", *WITHOUT]
 WITH_PIP = ["--variant=apt", "--include=python3,python3-pip,python3-venv,binutils,ca-certificates", *WITHOUT]
 
@@ -48,18 +47,17 @@ def main() -> None:
     restricted(first)
     demo(first)
     healthy(first)
-    print(f"{passed} passed, 0 failed in {time.monotonic() - started:.1f}s")
+    print(f"{len(held)} passed, 0 failed in {time.monotonic() - started:.1f}s")
 
 
-passed = 0
+held: list[str] = []
 
 
 def holds(that: bool, what: str) -> None:
     """Say what holds; end where it does not."""
-    global passed
     if not that:
         sys.exit(f"FAILED: {what}")
-    passed += 1
+    held.append(what)
     print(f" ok  {what}", flush=True)
 
 
@@ -208,8 +206,11 @@ def run(image: str, *command: str, entrypoint: str | None = None) -> subprocess.
     chosen = [f"--entrypoint={entrypoint}"] if entrypoint else []
     return subprocess.run(
         [*PODMAN, "run", "--rm", *limits, *chosen, image, *command],
-        capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
 
 
 def restricted(image: str) -> None:

@@ -3,7 +3,7 @@
     node.py write|remove FOLDER GATE HOST_FOLDER
 
 The form has nowhere to fall back to: `server` is the gate, and the [host] table is empty. It stays when this program
-stops: a node whose file went away at every restart would pull around the gate meanwhile. `remove` takes it away on purpose.
+stops: a node whose file went away at every restart would pull around the gate meanwhile. `remove` takes it away.
 """
 
 import json
