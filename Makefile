@@ -8,7 +8,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check clients conformance oracle mutants chaos bench docs lock clean
+.PHONY: help setup demo test check clients conformance oracle mutants chaos bench image chart docs lock clean
 
 help: ## list the targets
 	@awk -F ': |## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$3}' $(MAKEFILE_LIST)
@@ -59,6 +59,13 @@ bench: setup ## the gate beside the registry alone and nginx before it, as ratio
 
 docs: setup ## write the pages again that are made: of policy fields, and of reason codes
 	$(BIN)/python tests/docs/pages.py
+
+image: ## build the image twice, compare, and run the demo in it (as root, with apt)
+	$(PYTHON) tests/image/run.py $(ARGS)
+
+chart: setup ## the Helm chart: rendered, validated and compared; installs what that needs (as root, with apt and Go)
+	$(BIN)/python tests/clients/install.py
+	$(BIN)/python -m pytest tests/chart $(ARGS)
 
 lock: ## resolve requirements.lock again, for all Pythons and platforms at once (needs uv)
 	$(UV) pip compile pyproject.toml --quiet --extra dev --universal --python-version 3.11 --generate-hashes \

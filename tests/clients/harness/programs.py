@@ -21,8 +21,9 @@ PACKAGES = {
     "wrk": "wrk",
     "haproxy": "haproxy",
     "pg_ctlcluster": "postgresql",
+    "promtool": "prometheus",
 }
-"""Debian's program -> its package. nginx and wrk are for `make bench`."""
+"""Debian's program -> its package. nginx and wrk are for `make bench`, promtool for `make chart`."""
 
 
 @dataclass(frozen=True, slots=True)
