@@ -162,6 +162,11 @@ ALERTS_LEAVE_SECONDS: Final = 5.0  # ours: for what waits when the gate stops
 ALERT_WEBHOOKS: Final = 16  # ours
 ALERT_URL_CHARACTERS: Final = 2048  # ours
 
+# For whoever runs it.
+HEALTH_SECONDS: Final = 2.0  # ours: for an upstream's or the state's word that it is there; probes wait 1 to 5
+HEALTH_KEPT_SECONDS: Final = 5.0  # ours: probes and scrapes ask at most so often
+ADMIN_STOP_SECONDS: Final = 1.0  # ours: for a scrape that is being answered
+
 # Upstream.
 CONNECT_SECONDS: Final = 5.0  # attacks F2
 FIRST_BYTE_SECONDS: Final = 30.0  # attacks F2

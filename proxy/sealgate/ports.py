@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Literal, Protocol, TypeAlias
 
 from sealgate.evidence.keys import PublicKey
@@ -382,6 +383,38 @@ Confirm: TypeAlias = Callable[[], Awaitable[None]]
 """Asks whether a turn is still one's own, right before what must happen in it. Raises `StateUnavailable`."""
 
 
+class Stage(StrEnum):
+    """What the time of a request goes into."""
+
+    UPSTREAM = "upstream"
+    DISCOVERY = "discovery"
+    VERIFICATION = "verification"
+    DECISION = "decision"
+
+
+Took = Callable[[Stage, float], None]
+"""Told how many seconds one stage took, when it is over; in the task whose request it was."""
+
+
+def nobody_asks(_stage: Stage, _seconds: float) -> None:
+    """`Took`, where nobody measures."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldTally:
+    """How many pushes wait.
+
+    Args:
+        releasing: those that move their tag by themselves.
+        rejected: those that were answered 403.
+        oldest: since when the oldest of all waits.
+    """
+
+    releasing: int = 0
+    rejected: int = 0
+    oldest: datetime | None = None
+
+
 class Holds(Protocol):
     """Pushes that wait for a signature, and whose turn it is to move a tag.
 
@@ -399,6 +432,9 @@ class Holds(Protocol):
 
     async def every(self, after: str, most: int) -> tuple[Hold, ...]:
         """At most so many holds whose names come after this one, oldest first."""
+
+    async def tally(self) -> HoldTally:
+        """How many there are."""
 
     async def save(self, hold: Hold) -> None:
         """Hold a tag. An older hold of the same tag is ended."""

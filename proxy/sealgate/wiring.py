@@ -18,6 +18,7 @@ from sealgate.adapters.conditions.pool import ConditionPool
 from sealgate.adapters.decision_log import JsonLinesLog
 from sealgate.adapters.keys import read_public_key
 from sealgate.adapters.listener_tls import ListenerFiles, ListenerTls
+from sealgate.adapters.metrics import CountedLog, Metrics
 from sealgate.adapters.reading import Reading
 from sealgate.adapters.rekor import RekorLogs
 from sealgate.adapters.reload import Reloader
@@ -43,15 +44,18 @@ from sealgate.admission.push import Push
 from sealgate.admission.recorder import Recorder
 from sealgate.admission.uploads import UploadSeal
 from sealgate.errors import ConfigurationInvalid, KeyRejected
+from sealgate.http.connections import Handler
 from sealgate.http.edge import Edge
+from sealgate.http.metered import Metered
 from sealgate.oci.naming import Names
 from sealgate.policy.alert import reload_failed
 from sealgate.policy.load import Holding, Loaded, RingKey, Sources, load
 from sealgate.policy.model import PolicySet
-from sealgate.ports import Clock, DecisionLog, Registry, Rights, SignatureVerifier, Store, Upstream
+from sealgate.ports import Clock, DecisionLog, Registry, Rights, SignatureVerifier, Store, Took, Upstream, nobody_asks
 from sealgate.settings import KeySettings, Settings, TrustedRootSettings, UpstreamSettings
 from sealgate.wiring_access import authorized, entrance
 from sealgate.wiring_access import rights as rights_in
+from sealgate.wiring_admin import Known
 from sealgate.wiring_alerts import alerting
 from sealgate.wiring_force import Configuration, InForce, Parts
 from sealgate.wiring_state import open_holds, open_store
@@ -77,9 +81,10 @@ class Core:
 class Gate:
     """The whole gate: what answers requests, what it stands on, and what keeps that up to date."""
 
-    edge: InForce
+    edge: Handler
     core: Core
     reloader: Reloader[Configuration]
+    known: Known
 
 
 def key_ring(keys: dict[str, KeySettings], reading: Reading | None = None) -> dict[str, RingKey]:
@@ -173,13 +178,16 @@ def configuration(settings: Settings, reading: Reading) -> Configuration:
 
 
 @asynccontextmanager
-async def core(settings: Settings, policies: PolicySet, reading: Reading | None = None) -> AsyncIterator[Core]:
+async def core(
+    settings: Settings, policies: PolicySet, reading: Reading | None = None, took: Took = nobody_asks
+) -> AsyncIterator[Core]:
     """The parts that decide.
 
     Args:
         settings: what to build.
         policies: by what they decide.
         reading: with what trusted roots are read, where changes are to be seen.
+        took: told how long stages took.
 
     Raises:
         ConfigurationInvalid: a trusted root, a state store or an upstream that cannot be used.
@@ -197,7 +205,7 @@ async def core(settings: Settings, policies: PolicySet, reading: Reading | None 
         stack.push_async_callback(store.close)
         names, registries = settings.names, dict[str, Registry]()
         for said in settings.upstreams:
-            registries[said.name] = authorized(said, _registry(said), _upstream_tls(said), clock, settings)
+            registries[said.name] = authorized(said, _registry(said, took), _upstream_tls(said), clock, settings)
             stack.push_async_callback(registries[said.name].close)
         upstream = SeveralUpstreams(registries, names)
         manifests = Manifests(upstream)
@@ -205,7 +213,7 @@ async def core(settings: Settings, policies: PolicySet, reading: Reading | None 
         stack.push_async_callback(logs.close)
         predicates = ConditionPool()
         stack.push_async_callback(predicates.aclose)
-        discovery = Discovery(upstream, manifests, verifier, logs, predicates, clock, store, names.upstream_of)
+        discovery = Discovery(upstream, manifests, verifier, logs, predicates, clock, store, names.upstream_of, took)
         judge = Judge(
             upstream_of=names.upstream_of,
             store=store,
@@ -253,14 +261,16 @@ async def gate(
     """
     async with AsyncExitStack() as stack:
         reading = reading or Reading()
-        made = await stack.enter_async_context(core(settings, policies, reading))
+        metrics = Metrics()
+        made = await stack.enter_async_context(core(settings, policies, reading, metrics.took))
         secret, access = await made.store.secret(), rights_in(settings)
         relays = {
             name: registry for name, registry in made.registries.items() if isinstance(registry, AuthorizedUpstream)
         }
         entered = await stack.enter_async_context(entrance(settings, secret, made.clock, relays))
-        offer = await stack.enter_async_context(alerting(settings, made.clock, lambda _kind, _result: None))
-        heard = OverheardLog(log, offer)
+        alerts = await stack.enter_async_context(alerting(settings, made.clock, metrics.alerted))
+        metrics.queue(alerts.waiting)
+        heard = CountedLog(OverheardLog(log, alerts.offer), metrics)
         held = await open_holds(settings.state)
         stack.push_async_callback(held.close)
 
@@ -323,13 +333,24 @@ async def gate(
 
         def refused(problem: str) -> None:
             now = made.clock.now()
-            offer(reload_failed(ulid(now), now, problem))
+            metrics.reload_failed()
+            alerts.offer(reload_failed(ulid(now), now, problem))
 
         reloader = Reloader(reading, partial(configuration, settings), use, made.clock, refused)
         tasks = (made.refresher.run(), sweeping(lambda: force.now().holds), reloader.run())
         running = [asyncio.create_task(task) for task in tasks]
         try:
-            yield Gate(edge=force, core=made, reloader=reloader)
+            known = Known(
+                settings=settings,
+                clock=made.clock,
+                metrics=metrics,
+                policies=lambda: (force.configuration.policies, force.configuration.digest),
+                standing=lambda: reloader.standing,
+                trusted_roots=made.trusted_roots,
+                registries=made.registries,
+                holds=held,
+            )
+            yield Gate(edge=Metered(force, metrics), core=made, reloader=reloader, known=known)
         finally:
             for task in running:
                 task.cancel()
@@ -389,7 +410,7 @@ def _trusted_roots(
     return states, repositories
 
 
-def _registry(said: UpstreamSettings) -> Registry:
+def _registry(said: UpstreamSettings, took: Took) -> Registry:
     """One registry, asked by its own names."""
     limits = said.timeouts
     return HttpUpstream(
@@ -399,6 +420,7 @@ def _registry(said: UpstreamSettings) -> Registry:
         pass_redirects=said.pass_redirects,
         timeouts=Timeouts(connect=limits.connect, first_byte=limits.first_byte, idle=limits.idle),
         tls=_upstream_tls(said),
+        took=took,
     )
 
 

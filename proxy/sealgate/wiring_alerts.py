@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Final
@@ -21,16 +21,13 @@ _log: Final = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def alerting(settings: Settings, clock: Clock, counted: Counted) -> AsyncIterator[Callable[[Alert], None]]:
+async def alerting(settings: Settings, clock: Clock, counted: Counted) -> AsyncIterator["Alerts"]:
     """Tells the webhooks of the settings, in the background.
 
     Args:
         settings: which webhooks, and what the gate is called.
         clock: how old an alert is.
         counted: what came of each alert.
-
-    Yields:
-        What takes an alert: never waits, never raises.
 
     Raises:
         ConfigurationInvalid: a file with a URL cannot be used.
@@ -42,12 +39,8 @@ async def alerting(settings: Settings, clock: Clock, counted: Counted) -> AsyncI
     ]
     running = [asyncio.create_task(webhook.run()) for webhook in webhooks]
 
-    def offer(alert: Alert) -> None:
-        for outbox in outboxes:
-            outbox.offer(alert)
-
     try:
-        yield offer
+        yield Alerts(outboxes)
     finally:
         with suppress(TimeoutError):
             async with asyncio.timeout(ALERTS_LEAVE_SECONDS):
@@ -58,6 +51,22 @@ async def alerting(settings: Settings, clock: Clock, counted: Counted) -> AsyncI
             task.cancel()
         if running:
             await asyncio.wait(running)
+
+
+class Alerts:
+    """Takes alerts for every webhook that wants them."""
+
+    def __init__(self, outboxes: Sequence[Outbox]) -> None:
+        self._outboxes = outboxes
+
+    def offer(self, alert: Alert) -> None:
+        """Take one. Never waits, never raises."""
+        for outbox in self._outboxes:
+            outbox.offer(alert)
+
+    def waiting(self) -> int:
+        """How many are yet to be told."""
+        return sum(map(len, self._outboxes))
 
 
 def _url(said: AlertSettings) -> str:

@@ -23,7 +23,18 @@ from sealgate.oci.digest import Digest
 from sealgate.oci.reference import Repository
 from sealgate.policy.model import Rule
 from sealgate.policy.rules import counting, wants_proof
-from sealgate.ports import Access, Clock, LogProofs, PredicateJudge, SignatureVerifier, Store, Upstream
+from sealgate.ports import (
+    Access,
+    Clock,
+    LogProofs,
+    PredicateJudge,
+    SignatureVerifier,
+    Stage,
+    Store,
+    Took,
+    Upstream,
+    nobody_asks,
+)
 
 
 class Discovery:
@@ -41,6 +52,7 @@ class Discovery:
         clock: the time.
         store: what counted before.
         upstream_of: the name of the registry that a repository is at.
+        took: told how long it took.
     """
 
     def __init__(
@@ -53,7 +65,9 @@ class Discovery:
         clock: Clock,
         store: Store,
         upstream_of: Callable[[Repository], str] = lambda _: "",
+        took: Took = nobody_asks,
     ) -> None:
+        self._took = took
         self._upstream = upstream
         self._manifests = manifests
         self._upstream_of = upstream_of
@@ -100,7 +114,9 @@ class Discovery:
                 for place in dict.fromkeys((repository, *elsewhere)):
                     places.create_task(self._everything(self._search(place, digest, access, look), look))
 
+        started = self._clock.monotonic()
         await self._in_time(look, everywhere)
+        self._took(Stage.DISCOVERY, self._clock.monotonic() - started)
         return await self._concluded(digest, look)
 
     async def counting(
@@ -194,7 +210,9 @@ class Discovery:
     ) -> None:
         now = self._clock.now()
         async with self._threads:
+            started = self._clock.monotonic()
             verdict = await asyncio.to_thread(self._verifier.verify, candidate, keys, now)
+            self._took(Stage.VERIFICATION, self._clock.monotonic() - started)
         if isinstance(verdict, RejectedCandidate):
             if verdict.reason in UNDETERMINED:
                 found.lack(verdict.reason, verdict.detail)

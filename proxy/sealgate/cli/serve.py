@@ -22,6 +22,7 @@ from sealgate.policy.model import PolicySet
 from sealgate.ports import Access, Registry
 from sealgate.settings import Overrides, Settings, UpstreamSettings
 from sealgate.wiring import decision_log, gate, listener_tls
+from sealgate.wiring_admin import admin, warnings
 
 _log: Final = logging.getLogger("sealgate")
 
@@ -74,23 +75,23 @@ async def _serve(settings: Settings, policies: PolicySet, reading: Reading) -> N
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, told)
     log = decision_log(settings)
-    async with gate(settings, policies, log, reading=reading) as made, listener_tls(settings) as tls:
+    async with (
+        gate(settings, policies, log, reading=reading) as made,
+        listener_tls(settings) as tls,
+        contextlib.AsyncExitStack() as watching,
+    ):
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, partial(made.reloader.ask, afresh=True))
         running = await listen_on(made.edge, settings.host, settings.port, tls=tls)
+        watched = await watching.enter_async_context(admin(made.known, lambda: running.leaving))
         _log.info(
             "listening on %s://%s:%d for %s, %d policies (set %s)",
             "https" if tls else "http", running.host, running.port, ", ".join(each.url for each in settings.upstreams),
             len(policies.policies), policies.digest[:12],
         )  # fmt: skip
-        if not settings.public_url:
-            _log.warning("public_url is not set: refusals tell people to use %s", settings.called)
-        for upstream in settings.upstreams:
-            if upstream.tls.unsafe_skip_verification:
-                _log.warning(
-                    "unsafe_skip_tls_verification: whoever is on the way to upstream %s (%s) can answer in its place, "
-                    "and read the credentials that are sent to it",
-                    upstream.name, upstream.url,
-                )  # fmt: skip
+        if watched is not None:
+            _log.info("health and metrics on http://%s:%d", watched.host, watched.port)
+        for warning in warnings(settings):
+            _log.warning("%s", warning)
         await asyncio.gather(*(_look_at(made.core.registries[each.name], each) for each in settings.upstreams))
         await told.stop.wait()
         await _stop(running, settings.drain, told.hurry)

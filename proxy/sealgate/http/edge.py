@@ -20,7 +20,7 @@ from sealgate.errors import ReferenceMalformed, SealgateError
 from sealgate.http import answer
 from sealgate.http.authenticate import Door
 from sealgate.http.blobs import Blobs
-from sealgate.http.inbound import access_of, caller_of, host_of, route, warnings_of
+from sealgate.http.inbound import about, access_of, caller_of, host_of, route, warnings_of
 from sealgate.http.listings import Listings
 from sealgate.http.manifests import Manifests
 from sealgate.http.problem import RequestRejected
@@ -113,11 +113,13 @@ class Edge:
         if request.version not in (HttpVersion10, HttpVersion11):  # the parser lets HTTP/2.0 through (attacks B30)
             raise RequestRejected(505, ErrorCode.UNSUPPORTED, "HTTP/1.1 is spoken here")
         if self._tokens is not None and request.raw_path.partition("?")[0] == TOKENS:
+            about(request, "token")
             return await self._tokens.get(request)
         try:
             target, query = parse_target(request.raw_path)
         except ReferenceMalformed as error:
             raise RequestRejected(404, ErrorCode.NAME_UNKNOWN, str(error)) from error
+        about(request, target.called)
         allowed = self._methods(target)
         if request.method not in allowed:
             raise _not_allowed(request.method, allowed)

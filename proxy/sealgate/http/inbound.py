@@ -9,7 +9,7 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from aiohttp import web
 
@@ -29,6 +29,20 @@ _IDENTITY: Final = web.RequestKey("sealgate.identity", Identity)
 _PASSES: Final = web.RequestKey("sealgate.passes", bool)
 _ROUTED: Final = web.RequestKey("sealgate.routed", Routed)
 
+
+class Watcher(Protocol):
+    """Who wants to know what becomes of a request."""
+
+    def about(self, what: str) -> None:
+        """What it is about, as soon as that is known: a kind of target, never a name."""
+
+    def sent(self, count: int) -> None:
+        """So many bytes of a blob went to the client."""
+
+
+_WATCHED: Final[web.RequestKey[Watcher]] = web.RequestKey("sealgate.watched")
+
+
 # RFC 6838 section 4.2, and the wildcards of RFC 9110 section 12.5.1.
 _TYPE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}", re.ASCII)
 _RANGE: Final = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})", re.ASCII)
@@ -44,6 +58,23 @@ def enter(request: web.BaseRequest, identity: Identity, *, passes: bool) -> None
         passes: whether the upstream is asked with the client's `Authorization`.
     """
     request[_IDENTITY], request[_PASSES] = identity, passes
+
+
+def watch(request: web.BaseRequest, watcher: Watcher) -> None:
+    """Have somebody told what becomes of a request."""
+    request[_WATCHED] = watcher
+
+
+def about(request: web.BaseRequest, what: str) -> None:
+    """Tell whoever watches what a request is about."""
+    if (watcher := request.get(_WATCHED)) is not None:
+        watcher.about(what)
+
+
+def sent(request: web.BaseRequest, count: int) -> None:
+    """Tell whoever watches how many more bytes of a blob went to the client."""
+    if (watcher := request.get(_WATCHED)) is not None:
+        watcher.sent(count)
 
 
 def host_of(request: web.BaseRequest) -> str:

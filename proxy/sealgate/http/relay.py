@@ -14,6 +14,7 @@ from aiohttp import web
 
 from sealgate.errors import ContentMismatch, SealgateError
 from sealgate.http import answer
+from sealgate.http.inbound import sent
 from sealgate.limits import RELAY_CHUNK_BYTES, STALLED_CLIENT_SECONDS
 from sealgate.oci.digest import Digest
 from sealgate.ports import BlobStream
@@ -85,5 +86,6 @@ async def _write(request: web.BaseRequest, response: web.StreamResponse, chunk: 
         async with asyncio.timeout(STALLED_CLIENT_SECONDS):
             await response.prepare(request)
             await response.write(chunk)
+        sent(request, len(chunk))
     except (ConnectionError, TimeoutError) as error:
         raise _ClientGone from error

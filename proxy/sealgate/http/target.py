@@ -29,6 +29,7 @@ _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 class Ping:
     """`/v2/`."""
 
+    called: ClassVar = "ping"
     methods: ClassVar = ("GET", "HEAD")
     parameters: ClassVar = frozenset({"ns"})
 
@@ -37,6 +38,7 @@ class Ping:
 class Catalog:
     """`/v2/_catalog`: of Distribution, not of the specification; answered only where the settings say so."""
 
+    called: ClassVar = "catalog"
     methods: ClassVar = ("GET", "HEAD")
     parameters: ClassVar = frozenset({"ns", "n", "last"})
 
@@ -47,6 +49,7 @@ class ManifestTarget:
 
     repository: Repository
     reference: Reference
+    called: ClassVar = "manifest"
     methods: ClassVar = ("GET", "HEAD", "PUT", "DELETE")
     parameters: ClassVar = frozenset({"ns"})
 
@@ -57,6 +60,7 @@ class BlobTarget:
 
     repository: Repository
     digest: Digest
+    called: ClassVar = "blob"
     methods: ClassVar = ("GET", "HEAD", "DELETE")
     parameters: ClassVar = frozenset({"ns"})
 
@@ -66,6 +70,7 @@ class UploadStart:
     """`/v2/<name>/blobs/uploads/`."""
 
     repository: Repository
+    called: ClassVar = "upload"
     methods: ClassVar = ("POST",)
     parameters: ClassVar = frozenset({"ns", "digest", "mount", "from"})
 
@@ -76,6 +81,7 @@ class UploadSession:
 
     repository: Repository
     token: str
+    called: ClassVar = "upload"
     methods: ClassVar = ("GET", "PATCH", "PUT", "DELETE")
     parameters: ClassVar = frozenset({"ns", "digest"})
 
@@ -85,6 +91,7 @@ class TagsTarget:
     """`/v2/<name>/tags/list`."""
 
     repository: Repository
+    called: ClassVar = "tags"
     methods: ClassVar = ("GET", "HEAD")
     parameters: ClassVar = frozenset({"ns", "n", "last"})
 
@@ -95,6 +102,7 @@ class ReferrersTarget:
 
     repository: Repository
     digest: Digest
+    called: ClassVar = "referrers"
     methods: ClassVar = ("GET", "HEAD")
     parameters: ClassVar = frozenset({"ns", "artifactType"})
 

@@ -247,6 +247,7 @@ class Settings:
         auth: how clients show who they are; None when nobody said, and nobody is asked.
         access: who may do what; None leaves it to the upstreams.
         alerts: who is told of what happens.
+        admin_listen: address and port of health and metrics; None has none.
     """
 
     host: str = "127.0.0.1"
@@ -268,6 +269,7 @@ class Settings:
     auth: AuthSettings | None = None
     access: tuple[Grant, ...] | None = None
     alerts: tuple[AlertSettings, ...] = ()
+    admin_listen: tuple[str, int] | None = None
 
     @property
     def called(self) -> str:
@@ -304,3 +306,4 @@ class Overrides:
     decision_log: str | None = None
     admit_ttl: str | None = None
     drain: str | None = None
+    admin_listen: str | None = None

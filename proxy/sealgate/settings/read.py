@@ -50,7 +50,8 @@ def read_settings(
     schema.check(document, "settings")
     given = Given(document, folder)
     given.override(flags, variables)
-    host, port = _listen(given)
+    host, port = _listen(given, "listen", "127.0.0.1:8080")
+    admin = _listen(given, "admin_listen", "") if given.value("admin_listen", "") else None
     upstreams = read_upstreams(given)
     policies = tuple(given.path("policies", text) for text in given.value("policies", ()))
     if not policies and given.whole:
@@ -88,6 +89,7 @@ def read_settings(
         auth=auth,
         access=access,
         alerts=alerts,
+        admin_listen=admin,
     )
     _check_names(given, made)
     return made
@@ -109,11 +111,11 @@ def _check_names(given: Given, made: Settings) -> None:
         raise ConfigurationInvalid(*(problem.shown() for problem in given.problems)) from invalid
 
 
-def _listen(given: Given) -> tuple[str, int]:
-    text: str = given.value("listen", "127.0.0.1:8080")
+def _listen(given: Given, key: str, usual: str) -> tuple[str, int]:
+    text: str = given.value(key, usual)
     found = address_of(text)
     if found is None:
-        given.refuse(("listen",), f"{text} is not HOST:PORT", "as in 0.0.0.0:8080 or [::1]:8080")
+        given.refuse((key,), f"{text} is not HOST:PORT", "as in 0.0.0.0:8080 or [::1]:8080")
         return "", 0
     return found
 

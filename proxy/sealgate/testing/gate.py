@@ -13,11 +13,12 @@ from typing import Any, Final
 from sealgate.adapters.decision_log import JsonLinesLog
 from sealgate.adapters.reading import Reading
 from sealgate.adapters.reload import Reloader, Standing
-from sealgate.http.server import serve
+from sealgate.http.server import Running, serve
 from sealgate.policy.model import Unmatched
 from sealgate.ports import Rights
 from sealgate.settings import Overrides, read_settings
 from sealgate.wiring import gate, holding, key_ring, listener_tls, load_policies
+from sealgate.wiring_admin import admin
 from sealgate.wiring_force import Configuration
 
 _STOP_SECONDS: Final = 0.5
@@ -32,12 +33,15 @@ class RunningGate:
         host: `127.0.0.1:port`, as it stands in references.
         folder: its policies, and the files beside them. It takes what changes there.
         scheme: `https` where its settings have `tls`.
+        admin: the origin of health and metrics, where its settings have `admin_listen`.
     """
 
     host: str
     folder: Path
     scheme: str = "http"
+    admin: str = ""
     _reloader: Reloader[Configuration] = field(repr=False)
+    _running: Running = field(repr=False)
     _log: BytesIO = field(repr=False)
 
     @property
@@ -49,6 +53,10 @@ class RunningGate:
     def standing(self) -> Standing:
         """Whether what it enforces is what the files say."""
         return self._reloader.standing
+
+    def leave(self) -> None:
+        """Have it do as when it is told to stop, and go on answering."""
+        self._running.leave()
 
     def reload(self) -> None:
         """Have everything read again soon, as SIGHUP has."""
@@ -122,13 +130,16 @@ async def running_gate(
         ):
             running = await serve(built.edge, settings.host, settings.port, tls=tls)
             try:
-                yield RunningGate(
-                    host=f"{running.host}:{running.port}",
-                    folder=folder,
-                    scheme="https" if tls else "http",
-                    _reloader=built.reloader,
-                    _log=log,
-                )
+                async with admin(built.known, lambda: running.leaving) as watched:
+                    yield RunningGate(
+                        host=f"{running.host}:{running.port}",
+                        folder=folder,
+                        scheme="https" if tls else "http",
+                        admin=f"http://{watched.host}:{watched.port}" if watched else "",
+                        _reloader=built.reloader,
+                        _running=running,
+                        _log=log,
+                    )
             finally:
                 await running.stop(_STOP_SECONDS)
 

@@ -82,7 +82,9 @@ def test_every_example_of_the_documentation_loads(text):
     assert made.problems == () or "operations: [push]" in text
 
 
-@pytest.mark.parametrize("text", blocks("settings.md") + blocks("access.md") + blocks("alerts.md"))
+@pytest.mark.parametrize(
+    "text", blocks("settings.md") + blocks("access.md") + blocks("alerts.md") + blocks("observability.md")
+)
 def test_every_example_of_the_settings_is_read(text):
     assert read_settings("s.yaml", text.encode(), flags=Overrides(), variables={}, folder=Path())
 

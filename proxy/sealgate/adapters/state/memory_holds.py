@@ -11,6 +11,7 @@ from sealgate.limits import HOLDS_IN_MEMORY
 from sealgate.oci.digest import Digest
 from sealgate.oci.reference import Repository, Tag
 from sealgate.policy.hold import Hold
+from sealgate.ports import HoldTally
 
 
 class MemoryHolds(Turns):
@@ -38,6 +39,12 @@ class MemoryHolds(Turns):
     async def every(self, after: str, most: int) -> tuple[Hold, ...]:
         """See `ports.Holds`."""
         return tuple(hold for name, hold in self._holds.items() if name > after)[:most]
+
+    async def tally(self) -> HoldTally:
+        """See `ports.Holds`."""
+        releasing = sum(hold.releases for hold in self._holds.values())
+        oldest = min((hold.held_at for hold in self._holds.values()), default=None)
+        return HoldTally(releasing=releasing, rejected=len(self._holds) - releasing, oldest=oldest)
 
     async def save(self, hold: Hold) -> None:
         """See `ports.Holds`."""

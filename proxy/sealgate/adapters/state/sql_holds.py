@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Self
 
-from sqlalchemy import Connection, Select, and_, delete, insert, or_, select, update
+from sqlalchemy import Connection, Select, and_, delete, func, insert, or_, select, update
 
 from sealgate.adapters.state import tables
 from sealgate.adapters.state.database import Database
@@ -21,7 +21,7 @@ from sealgate.evidence.reason import Reason
 from sealgate.oci.digest import Digest
 from sealgate.oci.reference import Repository, Tag
 from sealgate.policy.hold import Hold
-from sealgate.ports import Confirm
+from sealgate.ports import Confirm, HoldTally
 
 _LOG: Final = logging.getLogger(__name__)
 _HOLDS: Final = tables.holds.c
@@ -76,6 +76,18 @@ class SqlHolds:
     async def every(self, after: str, most: int) -> tuple[Hold, ...]:
         """See `ports.Holds`."""
         return await self._some(select(tables.holds).where(_HOLDS.identifier > after), most)
+
+    async def tally(self) -> HoldTally:
+        """See `ports.Holds`."""
+        statement = select(_HOLDS.releases, func.count(), func.min(_HOLDS.held_at)).group_by(_HOLDS.releases)
+        found = await self._database.read(lambda connection: connection.execute(statement).all())
+        counts = {bool(releases): count for releases, count, _ in found}
+        oldest = min((since for _, _, since in found), default=None)
+        return HoldTally(
+            releasing=counts.get(True, 0),
+            rejected=counts.get(False, 0),
+            oldest=None if oldest is None else datetime.fromtimestamp(oldest, UTC),
+        )
 
     async def save(self, hold: Hold) -> None:
         """See `ports.Holds`."""

@@ -15,6 +15,7 @@ from sealgate.adapters.upstream.tls import TlsContexts, upstream_tls
 from sealgate.adapters.upstream.transport import Timeouts, Transport
 from sealgate.adapters.upstream.uploads import UploadCalls
 from sealgate.errors import ConfigurationInvalid, Malformed
+from sealgate.ports import Took, nobody_asks
 
 
 class HttpUpstream(ManifestCalls, ListingCalls, BlobCalls, UploadCalls):
@@ -29,6 +30,7 @@ class HttpUpstream(ManifestCalls, ListingCalls, BlobCalls, UploadCalls):
         timeouts: how long things may take.
         resolver: how names are resolved; by the system when None.
         tls: how it is verified; by the system's authorities when None.
+        took: told how long it took to answer.
 
     Raises:
         ConfigurationInvalid: `url` is more or less than an origin.
@@ -44,12 +46,15 @@ class HttpUpstream(ManifestCalls, ListingCalls, BlobCalls, UploadCalls):
         timeouts: Timeouts | None = None,
         resolver: AbstractResolver | None = None,
         tls: TlsContexts | None = None,
+        took: Took = nobody_asks,
     ) -> None:
         try:
             origin = Origin.parse(url)
         except Malformed as error:
             raise ConfigurationInvalid(f"upstream {name}: {error}") from error
-        transport = Transport(name, origin, redirect_hosts, timeouts or Timeouts(), resolver, tls or upstream_tls())
+        transport = Transport(
+            name, origin, redirect_hosts, timeouts or Timeouts(), resolver, tls or upstream_tls(), took
+        )
         super().__init__(transport, origin, Redirects(transport, origin, redirect_hosts), pass_redirects=pass_redirects)
         self._name = name
 

@@ -27,6 +27,7 @@ from sealgate.limits import (
     UPLOAD_ANSWER_SECONDS,
     UPSTREAM_CONNECTIONS,
 )
+from sealgate.ports import Stage, Took, nobody_asks
 
 _PLAIN: Final = re.compile(rb"[^\x00-\x08\x0a-\x1f\x7f]*")
 _SINGLE: Final = ("Content-Length", "Content-Type", "Content-Encoding", "Transfer-Encoding", "Location")
@@ -62,6 +63,7 @@ class Transport:
         timeouts: how long things may take.
         resolver: how names are resolved; by the system when None.
         tls: how both are verified.
+        took: told how long each answer's head took.
     """
 
     def __init__(
@@ -72,9 +74,11 @@ class Transport:
         timeouts: Timeouts,
         resolver: AbstractResolver | None,
         tls: TlsContexts,
+        took: Took = nobody_asks,
     ) -> None:
         self._name = name
         self._origin = origin
+        self._took = took
         self.timeouts = timeouts
         bounded = BoundedResolver(timeouts.connect, resolver)
         self._at_origin = _session(bounded, tls.origin)
@@ -89,7 +93,12 @@ class Transport:
         Raises:
             UpstreamUnavailable: no answer in time, or one whose head cannot be believed.
         """
-        response = await self._send(method, target, headers, sending)
+        now = asyncio.get_running_loop().time
+        started = now()
+        try:
+            response = await self._send(method, target, headers, sending)
+        finally:
+            self._took(Stage.UPSTREAM, now() - started)
         try:
             self._check_head(response)
             yield response
