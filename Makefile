@@ -65,6 +65,7 @@ image: ## build the image twice, compare, and run the demo in it (as root, with 
 
 chart: setup ## the Helm chart: rendered, validated and compared; installs what that needs (as root, with apt and Go)
 	$(BIN)/python tests/clients/install.py
+	PYTHONPATH=tests/clients $(BIN)/python tests/chart/api_server.py
 	$(BIN)/python -m pytest tests/chart $(ARGS)
 
 lock: ## resolve requirements.lock again, for all Pythons and platforms at once (needs uv)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 import yaml
 
 PROJECT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(PROJECT / "tests" / "clients"))
+sys.path[:0] = [str(PROJECT / "tests" / "clients"), str(PROJECT / "tests" / "chart")]
 
 from harness.programs import find  # noqa: E402
 
@@ -56,21 +57,29 @@ class Helm:
         return ["--values", str(self.values / f"{name}.yaml"), *(f"--set={each}" for each in values)]
 
 
-def need(name: str) -> str:
-    program = find(name)
-    if program is None:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"{name} is not installed: make chart")
-    return program
+Needed = Callable[[str, str | None], str]
 
 
 @pytest.fixture(scope="session")
-def helm() -> Helm:
-    return Helm(need("helm"))
+def needed() -> Needed:
+    """A program that a test cannot do without: where it is absent the test is skipped, and in CI fails."""
+
+    def need(name: str, program: str | None) -> str:
+        if program is None:
+            (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"{name} is not installed: make chart")
+        return program
+
+    return need
 
 
 @pytest.fixture(scope="session")
-def promtool() -> str:
-    return need("promtool")
+def helm(needed: Needed) -> Helm:
+    return Helm(needed("helm", find("helm")))
+
+
+@pytest.fixture(scope="session")
+def promtool(needed: Needed) -> str:
+    return needed("promtool", find("promtool"))
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import shutil
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,12 @@ def test_every_value_is_in_the_schema_and_told_in_the_docs(helm: Any) -> None:
     assert set(values) == set(schema) - {"global"}
     docs = (helm.chart.parents[1] / "docs" / "kubernetes.md").read_text()
     assert {name for name in values if f"`{name}" not in docs} == set()
+
+
+def test_the_chart_names_the_gates_version(helm: Any) -> None:
+    chart = strict_yaml.read("Chart.yaml", (helm.chart / "Chart.yaml").read_bytes()).data
+    project = tomllib.loads((helm.chart.parents[1] / "pyproject.toml").read_text())["project"]
+    assert (chart["appVersion"], chart["description"]) == (project["version"], project["description"])
 
 
 def test_helm_takes_the_commands_and_the_values_of_the_docs(helm: Any, tmp_path: Path) -> None:

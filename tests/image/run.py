@@ -5,6 +5,7 @@ No registry of images is needed: the bases are made by mmdebstrap (the one that 
 instead. Needs root; what is missing of Debian's programs is installed.
 """
 
+import functools
 import hashlib
 import json
 import os
@@ -70,13 +71,18 @@ def install() -> None:
 
 def stored(program: str, *arguments: str) -> list[str]:
     """A command of buildah or podman, on a store of its own: nobody else's images are touched."""
-    kind = os.environ.get("STORAGE_DRIVER", "overlay")
-    folders = ["--root", str(CACHE / kind), "--runroot", str(CACHE / f"{kind}-run"), "--storage-driver", kind]
-    return [program, *folders, *arguments]
+    return [program, *_store(driver()), *arguments]
 
 
-PODMAN = stored("podman", "--runtime=runc", "--cgroup-manager=cgroupfs")
-"""runc, since crun does not start where both versions of cgroups are mounted."""
+@functools.cache
+def driver() -> str:
+    """How layers are stored: overlay, and where the file system here does not do that, copies."""
+    asked = ["buildah", *_store("overlay"), "info"]
+    return "overlay" if subprocess.run(asked, capture_output=True, check=False).returncode == 0 else "vfs"
+
+
+def _store(kind: str) -> list[str]:
+    return ["--root", str(CACHE / kind), "--runroot", str(CACHE / f"{kind}-run"), "--storage-driver", kind]
 
 
 def base(name: str, options: list[str]) -> str:
@@ -203,9 +209,11 @@ def run(image: str, *command: str, entrypoint: str | None = None) -> subprocess.
     limits += ["--cap-drop=all", "--security-opt=no-new-privileges", "--pull=never", "--no-healthcheck"]
     # The defaults are more than a machine may give.
     limits += ["--ulimit=nofile=1024:1024", "--ulimit=nproc=1024:1024"]
+    # runc, since crun does not start where both versions of cgroups are mounted.
+    how = ["--runtime=runc", "--cgroup-manager=cgroupfs"]
     chosen = [f"--entrypoint={entrypoint}"] if entrypoint else []
     return subprocess.run(
-        [*PODMAN, "run", "--rm", *limits, *chosen, image, *command],
+        [*stored("podman", *how), "run", "--rm", *limits, *chosen, image, *command],
         capture_output=True,
         text=True,
         timeout=300,

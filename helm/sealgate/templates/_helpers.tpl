@@ -120,7 +120,7 @@ capabilities: {drop: [ALL]}
 {{- $_ := set $settings "tls" $tls -}}
 {{- end -}}
 {{- if eq .Values.state.kind "sqlite" -}}
-{{- $_ := set $settings "state" "sqlite:////var/lib/sealgate/state.db" -}}
+{{- $_ := set $settings "state" "sqlite:///var/lib/sealgate/state.db" -}}
 {{- else if eq .Values.state.kind "postgresql" -}}
 {{- $_ := set $settings "state" (dict "url_file" "/etc/sealgate/state/url" "key_file" "/etc/sealgate/state/key") -}}
 {{- else -}}

@@ -22,8 +22,9 @@ PACKAGES = {
     "haproxy": "haproxy",
     "pg_ctlcluster": "postgresql",
     "promtool": "prometheus",
+    "etcd": "etcd-server",
 }
-"""Debian's program -> its package. nginx and wrk are for `make bench`, promtool for `make chart`."""
+"""Debian's program -> its package. nginx and wrk are for `make bench`, promtool and etcd for `make chart`."""
 
 
 @dataclass(frozen=True, slots=True)
