@@ -44,6 +44,7 @@ from sealgate.admission.push import Push
 from sealgate.admission.recorder import Recorder
 from sealgate.admission.uploads import UploadSeal
 from sealgate.errors import ConfigurationInvalid, KeyRejected
+from sealgate.http.accesslog import AccessLog
 from sealgate.http.connections import Handler
 from sealgate.http.edge import Edge
 from sealgate.http.metered import Metered
@@ -350,7 +351,7 @@ async def gate(
                 registries=made.registries,
                 holds=held,
             )
-            yield Gate(edge=Metered(force, metrics), core=made, reloader=reloader, known=known)
+            yield Gate(edge=Metered(AccessLog(force), metrics), core=made, reloader=reloader, known=known)
         finally:
             for task in running:
                 task.cancel()

@@ -76,6 +76,7 @@ def line_of(record: DecisionRecord) -> dict[str, Json]:
     finding = decision.finding
     return {
         "id": record.identifier,
+        "request": record.caller.request or None,
         "time": _moment(record.at),
         "operation": record.operation.value,
         "repository": record.repository.name,

@@ -11,6 +11,7 @@ from typing import Annotated, Final
 
 import typer
 
+from sealgate.adapters import log
 from sealgate.adapters.reading import Reading
 from sealgate.cli.exits import readable_errors
 from sealgate.cli.options import Policies, SettingsFile, TrustedRoot, Upstream, policies_from, settings_from, with_port
@@ -52,7 +53,7 @@ def serve(
     Flags win over SEALGATE_… variables, and those over the settings file. Policies, keys and trusted roots are read
     again when their files change, and on SIGHUP. It stops on SIGTERM or SIGINT, once requests in flight are through.
     """
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log.set_up("human", sys.stderr)
     flags = Overrides(
         listen=listen,
         public_url=public_url,
@@ -66,6 +67,7 @@ def serve(
     _raise_limit_of_open_files()
     with readable_errors():
         made = with_port(settings_from(settings, flags))
+        log.set_up(made.log_format, sys.stderr)
         reading = Reading()
         asyncio.run(_serve(made, policies_from(made, reading), reading))
 
@@ -74,9 +76,9 @@ async def _serve(settings: Settings, policies: PolicySet, reading: Reading) -> N
     told = _Told()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, told)
-    log = decision_log(settings)
+    decisions = decision_log(settings)
     async with (
-        gate(settings, policies, log, reading=reading) as made,
+        gate(settings, policies, decisions, reading=reading) as made,
         listener_tls(settings) as tls,
         contextlib.AsyncExitStack() as watching,
     ):

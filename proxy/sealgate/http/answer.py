@@ -8,6 +8,7 @@ from typing import Final
 from aiohttp import web
 from multidict import CIMultiDict
 
+from sealgate.http.inbound import request_id
 from sealgate.http.problem import Problem
 from sealgate.http.render import reason_phrase
 from sealgate.limits import STALLED_CLIENT_SECONDS
@@ -32,13 +33,19 @@ def head(status: int, headers: Iterable[tuple[str, str]], size: int) -> web.Stre
     return web.StreamResponse(status=status, headers=_headers((*headers, ("Content-Length", str(size)))))
 
 
-def error(problem: Problem) -> web.Response:
-    """An answer that is not what was asked for."""
+def error(problem: Problem, request: str = "") -> web.Response:
+    """An answer that is not what was asked for.
+
+    Args:
+        problem: what went wrong.
+        request: the name of the request, for whoever asks about it.
+    """
+    detail = {**problem.detail, "request": request} if problem.detail and request else problem.detail
     return web.Response(
         status=problem.status,
         reason=reason_phrase(problem),
         headers=_headers((("Content-Type", "application/json"), *problem.headers)),
-        body=error_body(problem.code, problem.message, problem.detail),
+        body=error_body(problem.code, problem.message, detail),
     )
 
 
@@ -50,6 +57,7 @@ async def send(request: web.BaseRequest, response: web.StreamResponse) -> None:
     """
     if not request.content.at_eof():
         response.force_close()
+    named(request, response)
     try:
         async with asyncio.timeout(STALLED_CLIENT_SECONDS):
             await response.prepare(request)
@@ -57,6 +65,12 @@ async def send(request: web.BaseRequest, response: web.StreamResponse) -> None:
     except (ConnectionError, TimeoutError):
         _logger.debug("%s left before its answer", request.remote)
         cut(request)
+
+
+def named(request: web.BaseRequest, response: web.StreamResponse) -> None:
+    """Give an answer that is not under way the name of its request."""
+    if not response.prepared:
+        response.headers["X-Request-Id"] = request_id(request)
 
 
 def cut(request: web.BaseRequest) -> None:

@@ -20,7 +20,7 @@ from sealgate.errors import ReferenceMalformed, SealgateError
 from sealgate.http import answer
 from sealgate.http.authenticate import Door
 from sealgate.http.blobs import Blobs
-from sealgate.http.inbound import about, access_of, caller_of, host_of, route, warnings_of
+from sealgate.http.inbound import about, access_of, caller_of, host_of, request_id, route, warnings_of
 from sealgate.http.listings import Listings
 from sealgate.http.manifests import Manifests
 from sealgate.http.problem import RequestRejected
@@ -100,7 +100,7 @@ class Edge:
             response = await self._answer(request)
         except SealgateError as error:
             operation = Operation.PUSH if request.method in _WRITES else Operation.PULL
-            response = answer.error(failed(error, operation))
+            response = answer.error(failed(error, operation), request_id(request))
         except Exception:
             _logger.exception("a request ended in an error that nobody foresaw")
             response = answer.error(unexpected())

@@ -8,6 +8,7 @@ them changes nothing.
 import base64
 import binascii
 import re
+import secrets
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
@@ -40,6 +41,7 @@ class Watcher(Protocol):
         """So many bytes of a blob went to the client."""
 
 
+_REQUEST: Final = web.RequestKey("sealgate.request", str)
 _WATCHED: Final[web.RequestKey[Watcher]] = web.RequestKey("sealgate.watched")
 
 
@@ -58,6 +60,13 @@ def enter(request: web.BaseRequest, identity: Identity, *, passes: bool) -> None
         passes: whether the upstream is asked with the client's `Authorization`.
     """
     request[_IDENTITY], request[_PASSES] = identity, passes
+
+
+def request_id(request: web.BaseRequest) -> str:
+    """The gate's own name for a request. What clients send as one is not read: they could name each other's."""
+    if _REQUEST not in request:
+        request[_REQUEST] = secrets.token_hex(8)
+    return request[_REQUEST]
 
 
 def watch(request: web.BaseRequest, watcher: Watcher) -> None:
@@ -90,6 +99,11 @@ def route(request: web.BaseRequest, routed: Routed) -> None:
 def routed_of(request: web.BaseRequest) -> Routed:
     """Which repository a request is about, and how it called it."""
     return request[_ROUTED]
+
+
+def routed_if_any(request: web.BaseRequest) -> Routed | None:
+    """The same; None where it is not known."""
+    return request.get(_ROUTED)
 
 
 def authorization_of(request: web.BaseRequest) -> str | None:
@@ -139,6 +153,7 @@ def caller_of(request: web.BaseRequest) -> Caller:
         user_agent=printable(request.headers.get("User-Agent", ""), CALLER_CHARACTERS),
         name=printable(identity.name, CALLER_CHARACTERS) or _basic_name(request.headers.get("Authorization", "")),
         identity=identity,
+        request=request_id(request),
     )
 
 

@@ -84,6 +84,7 @@ async def _pump(
 async def _write(request: web.BaseRequest, response: web.StreamResponse, chunk: bytes) -> None:
     try:
         async with asyncio.timeout(STALLED_CLIENT_SECONDS):
+            answer.named(request, response)
             await response.prepare(request)
             await response.write(chunk)
         sent(request, len(chunk))

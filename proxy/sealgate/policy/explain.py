@@ -56,5 +56,6 @@ def detail(record: DecisionRecord) -> dict[str, str]:
         "rule": decision.rule,
         "digest": "" if decision.digest == NO_CONTENT else str(decision.digest),
         "decision": record.identifier,
+        "request": record.caller.request,
     }
     return {key: value for key, value in found.items() if value}

@@ -17,12 +17,14 @@ class Caller:
         name: for the decision log. Whom the gate has authenticated; else the user name that the request states, which
             only the upstream checks.
         identity: whom the gate has authenticated. Rights follow from this and from nothing else here.
+        request: the gate's own name for the request; "" where there was none.
     """
 
     address: str = ""
     user_agent: str = ""
     name: str = ""
     identity: Identity = NOBODY
+    request: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -248,6 +248,7 @@ class Settings:
         access: who may do what; None leaves it to the upstreams.
         alerts: who is told of what happens.
         admin_listen: address and port of health and metrics; None has none.
+        log_format: `human` or `json`.
     """
 
     host: str = "127.0.0.1"
@@ -270,6 +271,7 @@ class Settings:
     access: tuple[Grant, ...] | None = None
     alerts: tuple[AlertSettings, ...] = ()
     admin_listen: tuple[str, int] | None = None
+    log_format: str = "human"
 
     @property
     def called(self) -> str:
@@ -307,3 +309,4 @@ class Overrides:
     admit_ttl: str | None = None
     drain: str | None = None
     admin_listen: str | None = None
+    log_format: str | None = None

@@ -28,6 +28,7 @@ from sealgate.settings.tls import read_tls
 from sealgate.settings.trusted_roots import read_trusted_roots
 from sealgate.settings.upstreams import read_upstreams
 
+_LOG_FORMATS: Final = frozenset({"human", "json"})
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
 
 
@@ -51,6 +52,7 @@ def read_settings(
     given = Given(document, folder)
     given.override(flags, variables)
     host, port = _listen(given, "listen", "127.0.0.1:8080")
+    log_format = _log_format(given)
     admin = _listen(given, "admin_listen", "") if given.value("admin_listen", "") else None
     upstreams = read_upstreams(given)
     policies = tuple(given.path("policies", text) for text in given.value("policies", ()))
@@ -90,6 +92,7 @@ def read_settings(
         access=access,
         alerts=alerts,
         admin_listen=admin,
+        log_format=log_format,
     )
     _check_names(given, made)
     return made
@@ -126,6 +129,13 @@ def _unmatched(given: Given) -> Unmatched:
         return Unmatched(text)
     given.refuse(("unmatched",), f"{text} is not one of deny, warn, admit", did_you_mean(text, set(Unmatched)))
     return Unmatched.DENY
+
+
+def _log_format(given: Given) -> str:
+    text: str = given.value("log_format", "human")
+    if text not in _LOG_FORMATS:
+        given.refuse(("log_format",), f"{text} is not one of human, json", did_you_mean(text, _LOG_FORMATS))
+    return text
 
 
 def _seconds(given: Given, key: str, usual: float, most: int, least: int = 1) -> float:

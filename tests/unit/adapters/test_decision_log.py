@@ -101,6 +101,7 @@ def test_a_line_says_who_asked_for_what_and_what_came_of_it() -> None:
     assert lines(record(DENIED)) == [
         {
             "id": "01M844DZG1" + "0" * 16,
+            "request": None,
             "time": "2026-11-23T12:00:00.001Z",
             "operation": "pull",
             "repository": "team/app",

@@ -1,0 +1,63 @@
+"""How the gate's own log is written: one event is one entry, whatever is in it (attacks B40).
+
+Everything goes through here, what libraries say too. In lines for people control characters are escaped, and what is of
+more than one line is set off, so that nothing in an event looks like another event.
+"""
+
+import json
+import logging
+from typing import Final, TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+_SHARED: Final[tuple[Processor, ...]] = (
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+    structlog.stdlib.ExtraAdder(),
+)
+_FIRST: Final = ("time", "level", "logger", "event", "exception")
+
+
+def set_up(form: str, stream: TextIO) -> None:
+    """Write the log of this process from now on.
+
+    Args:
+        form: `human`, or `json` for an object a line.
+        stream: where to.
+    """
+    render: Processor = structlog.processors.JSONRenderer(ensure_ascii=True) if form == "json" else _human
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=_SHARED,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                render,
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(logging.INFO)
+
+
+def _human(_logger: WrappedLogger, _name: str, event: EventDict) -> str:
+    told = " ".join(f"{name}={_value(value)}" for name, value in event.items() if name not in _FIRST)
+    text = f"{event['event']} {told}".strip()
+    if "exception" in event:
+        text += f"\n{event['exception']}"
+    first, *more = (_plain(line) for line in text.split("\n"))
+    head = f"{event['time'][:19]}Z {event['level'].upper()} {event['logger']}: {first}"
+    return "\n".join((head, *(f"    | {line}" for line in more)))
+
+
+def _value(value: object) -> str:
+    text = str(value)
+    return text if text and not any(char.isspace() or char in '"=' for char in text) else json.dumps(text)
+
+
+def _plain(text: str) -> str:
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
