@@ -8,7 +8,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check clients conformance oracle mutants bench docs lock clean
+.PHONY: help setup demo test check clients chaos conformance oracle mutants bench docs lock clean
 
 help: ## list the targets
 	@awk -F ': |## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$3}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ check: setup ## format, lint, types, and which package may import which
 clients: setup ## the gate with real clients in front of a real registry; installs them (as root, with apt and Go)
 	$(BIN)/python tests/clients/install.py
 	$(BIN)/python -m pytest tests/clients $(ARGS)
+
+chaos: setup ## kill -9 the gate fifty times while clients push and sign: nothing is lost (ARGS="--kills 50 --state postgresql")
+	$(BIN)/python tests/chaos/run.py $(ARGS)
 
 conformance: setup ## the OCI conformance suite, directly and through the gate, check for check (ARGS=olareg runs one)
 	$(BIN)/python tests/conformance/run.py $(ARGS)
