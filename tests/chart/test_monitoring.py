@@ -8,28 +8,8 @@ from typing import Any
 
 import yaml
 
+from sealgate.adapters.metrics import Metrics
 from sealgate.policy import strict_yaml
-
-METRICS = {
-    "sealgate_alerts_queued",
-    "sealgate_alerts_total",
-    "sealgate_blob_bytes_total",
-    "sealgate_blob_transfers_active",
-    "sealgate_blob_transfers_total",
-    "sealgate_build_info",
-    "sealgate_cache_lookups_total",
-    "sealgate_decisions_total",
-    "sealgate_holds",
-    "sealgate_holds_ended_total",
-    "sealgate_holds_oldest_seconds",
-    "sealgate_reload_current",
-    "sealgate_reload_failures_total",
-    "sealgate_requests_total",
-    "sealgate_stage_seconds_bucket",
-    "sealgate_trusted_root_age_seconds",
-    "sealgate_trusted_root_usable",
-}
-"""What the gate has: docs/metrics.md."""
 
 TESTS = Path(__file__).parent / "alerts.test.yaml"
 
@@ -80,9 +60,19 @@ def test_every_rule_is_tested_both_ways(helm: Any) -> None:
     assert fires == silent == {rule["alert"] for rule in rules(helm)}
 
 
-def test_only_metrics_that_the_gate_has_are_asked_for(helm: Any) -> None:
-    asked = [*queries(helm), *(rule["expr"] for rule in rules(helm))]
-    assert {name for query in asked for name in re.findall(r"sealgate_\w+", query)} <= METRICS
+def test_only_metrics_and_labels_that_the_gate_has_are_asked_for(helm: Any) -> None:
+    suffix = {"counter": "_total", "histogram": "_bucket"}
+    has = {family.name + suffix.get(family.type, "") for family in Metrics().registry.collect()}
+    page = (helm.chart.parents[1] / "docs" / "observability.md").read_text()
+    rows = re.findall(r"^\| `(sealgate_\w+)` \| ([^|]*)\|", page, re.MULTILINE)
+    labels = {name: set(re.findall(r"`(\w+)`", said)) for name, said in rows}
+    for query in [*queries(helm), *(rule["expr"] for rule in rules(helm))]:
+        asked = set(re.findall(r"sealgate_\w+", query))
+        assert asked
+        assert asked <= has
+        by = {label for group in re.findall(r"by \(([^)]*)\)", query) for label in group.split(", ")}
+        by |= set(re.findall(r"(\w+)=\"", query))
+        assert by - {"instance", "le"} <= set.union(*(labels[name.removesuffix("_bucket")] for name in asked)), query
 
 
 def test_panels_have_each_their_place_and_number(helm: Any) -> None:
