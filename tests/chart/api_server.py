@@ -88,6 +88,8 @@ class ApiServer:
         plural = wanted["kind"].lower() + "s"
         plural = plural.replace("policys", "policies")
         place = f"{root}/namespaces/sealgate/{plural}/{name}"
+        if wanted["kind"] == "Job":  # a hook, which helm deletes before it makes it anew
+            self.ask("DELETE", f"{place}?propagationPolicy=Background")
         said = "?fieldManager=chart&fieldValidation=Strict&force=true"
         return self.ask("PATCH", place + said, wanted, "application/apply-patch+yaml")
 
