@@ -81,17 +81,23 @@ class ApiServer:
             with error:
                 return Answer(error.code, json.load(error), error.headers.get_all("Warning", []))
 
-    def apply(self, wanted: dict[str, Any]) -> Answer:
-        """Apply an object, as `kubectl apply --server-side --validate=strict` does."""
+    def apply(self, wanted: dict[str, Any], space: str) -> Answer:
+        """Apply an object to a namespace, as `kubectl apply --server-side --validate=strict` does."""
         group, name = wanted["apiVersion"], wanted["metadata"]["name"]
         root = f"/api/{group}" if "/" not in group else f"/apis/{group}"
         plural = wanted["kind"].lower() + "s"
         plural = plural.replace("policys", "policies")
-        place = f"{root}/namespaces/sealgate/{plural}/{name}"
-        if wanted["kind"] == "Job":  # a hook, which helm deletes before it makes it anew
-            self.ask("DELETE", f"{place}?propagationPolicy=Background")
+        place = f"{root}/namespaces/{space}/{plural}/{name}"
         said = "?fieldManager=chart&fieldValidation=Strict&force=true"
         return self.ask("PATCH", place + said, wanted, "application/apply-patch+yaml")
+
+    def make_namespace(self, name: str) -> str:
+        """A namespace, where whoever makes pods that the *restricted* standard does not admit is told so."""
+        labels = {"pod-security.kubernetes.io/warn": "restricted"}
+        wanted = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+        answer = self.ask("POST", "/api/v1/namespaces", wanted)
+        assert answer.status == 201, answer.body
+        return name
 
     def kubeconfig(self, file: Path) -> Path:
         """For helm."""
