@@ -105,22 +105,25 @@ async def test_what_happens_is_counted(holding):
 
 
 async def test_a_blob_that_breaks_off_is_not_whole(holding):
+    large = images.oci_image(seed=3, size=4 * 1024 * 1024)
+    layer, content = Digest.of(large.blobs[1]), large.blobs[1]
     async with holding as world:
-        world.add("team/app", IMAGE)
-        layer = Digest.of(IMAGE.blobs[1])
+        world.add("team/app", large)
         assert (await world.client.pull("team/app", "1.0")).status == 200
-        broken = Answer(
-            headers={"Content-Type": "application/octet-stream"}, body=b"x" * 10, length=len(IMAGE.blobs[1])
-        )
-        world.registry.script(f"GET /v2/team/app/blobs/{layer}", broken)
-        try:
+        half = Answer(body=content[: len(content) // 2], length=len(content))
+        world.registry.script(f"GET /v2/team/app/blobs/{layer}", half)
+        with pytest.raises(aiohttp.ClientError):
             await world.client.blob("team/app", layer)
-        except aiohttp.ClientError:
-            counted = await scrape(world.gate)
-            assert counted['sealgate_blob_transfers_total{direction="pull",result="broken"}'] == 1
-        else:  # told before a byte was sent
-            counted = await scrape(world.gate)
+        counted = await scrape(world.gate)
+        assert counted['sealgate_blob_transfers_total{direction="pull",result="broken"}'] == 1
         assert 'sealgate_blob_transfers_total{direction="pull",result="whole"}' not in counted
+        assert 0 < counted['sealgate_blob_bytes_total{direction="pull"}'] < len(content)
+
+
+async def test_b35_a_method_of_the_clients_own_is_another_one(holding):
+    async with holding as world:
+        await world.client.ask("PROPFIND", "/v2/team/app/manifests/1.0")
+        assert (await scrape(world.gate))['sealgate_requests_total{method="other",route="manifest",status="405"}'] == 1
 
 
 async def test_a_reload_that_fails_is_counted_and_told(holding):

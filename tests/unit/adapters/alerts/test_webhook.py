@@ -162,3 +162,25 @@ async def test_no_message_shows_the_url(place, caplog):
     shown = [record.getMessage() for record in caplog.records if record.name.startswith("sealgate")]
     assert any("127.0.0.1" in message for message in shown)
     assert not any("s3cret" in message for message in shown)
+
+
+async def test_an_answer_that_is_no_http_is_told_without_the_url(caplog):
+    """aiohttp's own words for it hold the whole URL."""
+
+    async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/9.9 what\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(babble, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        world = World(f"http://127.0.0.1:{port}{SECRET}", FixedClock(NOW))
+        running = asyncio.create_task(world.webhook.run())
+        await world.tell(alert())
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+    assert world.came_to == ["failed"]
+    assert f"127.0.0.1:{port}" in caplog.text
+    assert "s3cret" not in "".join(record.getMessage() for record in caplog.records)
