@@ -24,6 +24,21 @@ rules:
     key_requirements: [{type: key, public_key: release.pub}]
     rekor: {required: false}
 """
+_ATTESTED = """\
+name: what-is-in-it-is-stated
+repositories: ["attested/**"]
+on_unsigned_push: hold
+rules:
+  - name: release-key
+    key_requirements: [{type: key, public_key: release.pub}]
+    rekor: {required: false}
+  - name: contents
+    signature_type: attestation
+    predicate_type: custom
+    key_requirements: [{type: key, public_key: release.pub}]
+    rekor: {required: false}
+    condition: "predicate.Data.contains('right')"
+"""
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +46,7 @@ def gate_home(tmp_path_factory: pytest.TempPathFactory, release_key: KeyPair) ->
     home = tmp_path_factory.mktemp("holding-gate")
     (home / "policies").mkdir()
     (home / "policies" / "hold.yaml").write_text(_POLICY)
+    (home / "policies" / "attested.yaml").write_text(_ATTESTED)
     (home / "policies" / "release.pub").write_bytes(release_key.public.read_bytes())
     return home
 
@@ -82,6 +98,36 @@ def test_push_then_sign_by_digest(
     assert crane.digest(f"{registry.host}/{repository}:{TAG}") == digest
     pulled = client.pull(reference)
     assert pulled.ok, pulled.output
+    assert _events(gate_home, repository) == ["held", "released"]
+
+
+@pytest.mark.parametrize("cosign", COSIGNS, indirect=True)
+def test_a_signature_and_a_statement_release_together(
+    cosign: Cosign,
+    crane: Crane,
+    release_key: KeyPair,
+    registry: Server,
+    holding_gate: Server,
+    gate_home: Path,
+    repository: str,
+    image: Image,
+    tmp_path: Path,
+) -> None:
+    repository = repository.replace("apps/", "attested/")
+    name = f"{holding_gate.host}/{repository}"
+    assert crane.push(image, f"{name}:{TAG}").ok
+
+    def state(word: str) -> None:
+        (tmp_path / "stated.json").write_text(json.dumps({"what": word}))
+        attested = cosign.attest(f"{name}@{image.digest}", release_key, "custom", tmp_path / "stated.json")
+        assert attested.ok, attested.output
+
+    state("wrong")
+    assert cosign.sign(f"{name}@{image.digest}", release_key).ok
+    assert not crane.pull(f"{registry.host}/{repository}:{TAG}").ok, "the tag has not moved"
+    state("right")
+    assert crane.digest(f"{registry.host}/{repository}:{TAG}") == image.digest
+    assert crane.pull(f"{name}:{TAG}").ok
     assert _events(gate_home, repository) == ["held", "released"]
 
 
