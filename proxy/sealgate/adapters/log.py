@@ -6,6 +6,7 @@ more than one line is set off, so that nothing in an event looks like another ev
 
 import json
 import logging
+import re
 from typing import Final, TextIO
 
 import structlog
@@ -17,6 +18,7 @@ _SHARED: Final[tuple[Processor, ...]] = (
     structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
     structlog.stdlib.ExtraAdder(),
 )
+_BARE: Final = re.compile(r"[!#-<>-~]+")  # printable ASCII but quotation marks and `=`
 _FIRST: Final = ("time", "level", "logger", "event", "exception")
 
 
@@ -45,7 +47,8 @@ def set_up(form: str, stream: TextIO) -> None:
 
 
 def _human(_logger: WrappedLogger, _name: str, event: EventDict) -> str:
-    told = " ".join(f"{name}={_value(value)}" for name, value in event.items() if name not in _FIRST)
+    said = {name: value for name, value in event.items() if name not in _FIRST and value is not None}
+    told = " ".join(f"{name}={_value(value)}" for name, value in said.items())
     text = f"{event['event']} {told}".strip()
     if "exception" in event:
         text += f"\n{event['exception']}"
@@ -56,8 +59,10 @@ def _human(_logger: WrappedLogger, _name: str, event: EventDict) -> str:
 
 def _value(value: object) -> str:
     text = str(value)
-    return text if text and not any(char.isspace() or char in '"=' for char in text) else json.dumps(text)
+    return text if _BARE.fullmatch(text) else json.dumps(text)
 
 
 def _plain(text: str) -> str:
+    if text.isprintable():  # as nearly all are
+        return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
