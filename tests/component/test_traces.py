@@ -11,7 +11,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from sealgate.adapters import tracing
 from sealgate.errors import ConfigurationInvalid
+from sealgate.oci.digest import Digest
 from sealgate.testing import images
+from sealgate.testing.registry import Answer, MemoryRegistry
 
 IMAGE = images.oci_image(seed=1)
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -89,6 +91,23 @@ async def test_it_is_below_the_clients_own_and_the_upstream_is_told(registry, ga
             assert not {"tracestate", "baggage"} & headers.keys()
         (request,) = [span for span in collector.spans if span.name == "GET manifest"]
         assert (request.trace_id.hex(), request.parent_span_id.hex()) == (TRACE, SPAN)
+
+
+async def test_places_that_registries_redirect_to_are_told_nothing(registry, gate_world):
+    layer = Digest.of(IMAGE.blobs[1])
+    async with collecting() as (collector, url), MemoryRegistry() as elsewhere:
+        elsewhere.add_blob("stored", IMAGE.blobs[1])
+        there = Answer(status=307, headers={"Location": f"{elsewhere.url}/v2/stored/blobs/{layer}"})
+        upstream = {"name": "default", "url": registry.url, "redirect_hosts": [elsewhere.host]}
+        more = {"traces": {"otlp_endpoint": url}, "upstreams": [upstream]}
+        async with gate_world(registry, more=more) as world:
+            world.add("team/app", IMAGE)
+            assert (await world.client.pull("team/app", "1.0")).status == 200
+            registry.script(f"GET /v2/team/app/blobs/{layer}", there)
+            assert (await world.client.blob("team/app", layer)).status == 200
+        assert collector.spans
+        (asked,) = elsewhere.requests
+        assert not any(name.lower() == "traceparent" for name, _ in asked.headers)
 
 
 @pytest.mark.parametrize(

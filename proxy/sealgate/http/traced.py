@@ -11,8 +11,8 @@ from sealgate.http.connections import Handler
 from sealgate.http.inbound import kind_of, request_id, routed_if_any
 from sealgate.http.metered import METHODS
 
-# W3C Trace Context, section 3.2: version 00. Zeros name nothing.
-_PARENT: Final = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}", re.ASCII)
+# W3C Trace Context, section 3.2: version 00. Numbers of zeros name nothing: OpenTelemetry begins a trace then.
+_PARENT: Final = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}", re.ASCII)
 
 
 class Tracer(Protocol):
