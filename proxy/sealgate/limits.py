@@ -165,6 +165,8 @@ ALERT_URL_CHARACTERS: Final = 2048  # ours
 # For whoever runs it.
 HEALTH_SECONDS: Final = 2.0  # ours: for an upstream's or the state's word that it is there; probes wait 1 to 5
 HEALTH_KEPT_SECONDS: Final = 5.0  # ours: probes and scrapes ask at most so often
+TRACE_EXPORT_SECONDS: Final = 5.0  # ours: for a collector's answer, in a thread of its own
+TRACES_WAITING: Final = 2048  # spans, of OpenTelemetry's specification ("Batching processor"); further ones are dropped
 LOGGED_PATH_CHARACTERS: Final = 600  # ours: a name has 255 at most (distribution-spec), a digest 135
 ADMIN_STOP_SECONDS: Final = 1.0  # ours: for a scrape that is being answered
 

@@ -396,6 +396,15 @@ Took = Callable[[Stage, float], None]
 """Told how many seconds one stage took, when it is over; in the task whose request it was."""
 
 
+Onward = Callable[[], Mapping[str, str]]
+"""Gives the headers that tell an upstream what its request is part of; called in the task whose request it is."""
+
+
+def nothing_onward() -> Mapping[str, str]:
+    """`Onward`, where nobody traces."""
+    return {}
+
+
 def nobody_asks(_stage: Stage, _seconds: float) -> None:
     """`Took`, where nobody measures."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from sealgate.adapters import files
 from sealgate.adapters.alerts.decisions import OverheardLog
@@ -48,11 +49,25 @@ from sealgate.http.accesslog import AccessLog
 from sealgate.http.connections import Handler
 from sealgate.http.edge import Edge
 from sealgate.http.metered import Metered
+from sealgate.http.traced import Traced
 from sealgate.oci.naming import Names
 from sealgate.policy.alert import reload_failed
 from sealgate.policy.load import Holding, Loaded, RingKey, Sources, load
 from sealgate.policy.model import PolicySet
-from sealgate.ports import Clock, DecisionLog, Registry, Rights, SignatureVerifier, Store, Took, Upstream, nobody_asks
+from sealgate.ports import (
+    Clock,
+    DecisionLog,
+    Onward,
+    Registry,
+    Rights,
+    SignatureVerifier,
+    Stage,
+    Store,
+    Took,
+    Upstream,
+    nobody_asks,
+    nothing_onward,
+)
 from sealgate.settings import KeySettings, Settings, TrustedRootSettings, UpstreamSettings
 from sealgate.wiring_access import authorized, entrance
 from sealgate.wiring_access import rights as rights_in
@@ -60,6 +75,9 @@ from sealgate.wiring_admin import Known
 from sealgate.wiring_alerts import alerting
 from sealgate.wiring_force import Configuration, InForce, Parts
 from sealgate.wiring_state import open_holds, open_store
+
+if TYPE_CHECKING:
+    from sealgate.adapters.tracing import Tracing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +198,11 @@ def configuration(settings: Settings, reading: Reading) -> Configuration:
 
 @asynccontextmanager
 async def core(
-    settings: Settings, policies: PolicySet, reading: Reading | None = None, took: Took = nobody_asks
+    settings: Settings,
+    policies: PolicySet,
+    reading: Reading | None = None,
+    took: Took = nobody_asks,
+    onward: Onward = nothing_onward,
 ) -> AsyncIterator[Core]:
     """The parts that decide.
 
@@ -189,6 +211,7 @@ async def core(
         policies: by what they decide.
         reading: with what trusted roots are read, where changes are to be seen.
         took: told how long stages took.
+        onward: what upstreams are told about what a request is part of.
 
     Raises:
         ConfigurationInvalid: a trusted root, a state store or an upstream that cannot be used.
@@ -206,7 +229,9 @@ async def core(
         stack.push_async_callback(store.close)
         names, registries = settings.names, dict[str, Registry]()
         for said in settings.upstreams:
-            registries[said.name] = authorized(said, _registry(said, took), _upstream_tls(said), clock, settings)
+            registries[said.name] = authorized(
+                said, _registry(said, took, onward), _upstream_tls(said), clock, settings
+            )
             stack.push_async_callback(registries[said.name].close)
         upstream = SeveralUpstreams(registries, names)
         manifests = Manifests(upstream)
@@ -262,8 +287,11 @@ async def gate(
     """
     async with AsyncExitStack() as stack:
         reading = reading or Reading()
-        metrics = Metrics()
-        made = await stack.enter_async_context(core(settings, policies, reading, metrics.took))
+        metrics, tracing = Metrics(), _tracing(settings)
+        if tracing is not None:
+            stack.push_async_callback(tracing.close)
+        took, onward = measured(metrics, tracing)
+        made = await stack.enter_async_context(core(settings, policies, reading, took, onward))
         secret, access = await made.store.secret(), rights_in(settings)
         relays = {
             name: registry for name, registry in made.registries.items() if isinstance(registry, AuthorizedUpstream)
@@ -271,7 +299,7 @@ async def gate(
         entered = await stack.enter_async_context(entrance(settings, secret, made.clock, relays))
         alerts = await stack.enter_async_context(alerting(settings, made.clock, metrics.alerted))
         metrics.queue(alerts.waiting)
-        heard = CountedLog(OverheardLog(log, alerts.offer), metrics)
+        heard = CountedLog(OverheardLog(log, alerts.offer), metrics, took)
         held = await open_holds(settings.state)
         stack.push_async_callback(held.close)
 
@@ -351,7 +379,10 @@ async def gate(
                 registries=made.registries,
                 holds=held,
             )
-            yield Gate(edge=Metered(AccessLog(force), metrics), core=made, reloader=reloader, known=known)
+            edge: Handler = Metered(AccessLog(force), metrics)
+            if tracing is not None:
+                edge = Traced(edge, tracing)
+            yield Gate(edge=edge, core=made, reloader=reloader, known=known)
         finally:
             for task in running:
                 task.cancel()
@@ -385,6 +416,27 @@ async def listener_tls(settings: Settings) -> AsyncIterator[ssl.SSLContext | Non
         await asyncio.wait((watching,))
 
 
+def measured(metrics: Metrics, tracing: "Tracing | None") -> tuple[Took, Onward]:
+    """Who is told of stages, and what upstreams are told."""
+    if tracing is None:
+        return metrics.took, nothing_onward
+
+    def took(stage: Stage, seconds: float) -> None:
+        metrics.took(stage, seconds)
+        tracing.took(stage, seconds)
+
+    return took, tracing.onward
+
+
+def _tracing(settings: Settings) -> "Tracing | None":
+    if not settings.traces:
+        return None
+    # Here and not above: a gate that writes no traces has no use for what it imports.
+    from sealgate.adapters.tracing import Tracing  # noqa: PLC0415
+
+    return Tracing(settings.traces, SystemClock())
+
+
 def decision_log(settings: Settings) -> JsonLinesLog:
     """Where decisions are written.
 
@@ -411,7 +463,7 @@ def _trusted_roots(
     return states, repositories
 
 
-def _registry(said: UpstreamSettings, took: Took) -> Registry:
+def _registry(said: UpstreamSettings, took: Took, onward: Onward) -> Registry:
     """One registry, asked by its own names."""
     limits = said.timeouts
     return HttpUpstream(
@@ -422,6 +474,7 @@ def _registry(said: UpstreamSettings, took: Took) -> Registry:
         timeouts=Timeouts(connect=limits.connect, first_byte=limits.first_byte, idle=limits.idle),
         tls=_upstream_tls(said),
         took=took,
+        onward=onward,
     )
 
 

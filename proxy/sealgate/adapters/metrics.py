@@ -13,7 +13,7 @@ from sealgate import __version__
 from sealgate.adapters.trusted_roots.current import RootState
 from sealgate.evidence.reason import Reason
 from sealgate.policy.alert import AlertKind
-from sealgate.ports import DecisionLog, DecisionRecord, HoldTally, Stage
+from sealgate.ports import DecisionLog, DecisionRecord, HoldTally, Stage, Took
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -83,8 +83,6 @@ class Metrics:
             self._ended.labels(_how(record)).inc()
             return
         self._found[record.cached].inc()
-        if not record.cached:
-            self.took(Stage.DECISION, record.took_ms / 1000)
 
     def answered(self, method: str, route: str, status: int) -> None:
         """See `http.metered.Meter`."""
@@ -140,16 +138,20 @@ class CountedLog:
     Args:
         log: what keeps the decisions.
         metrics: what counts them.
+        took: told how long those took that were not there already.
     """
 
-    def __init__(self, log: DecisionLog, metrics: Metrics) -> None:
+    def __init__(self, log: DecisionLog, metrics: Metrics, took: Took) -> None:
         self._log = log
         self._metrics = metrics
+        self._took = took
 
     def record(self, record: DecisionRecord) -> None:
         """See `ports.DecisionLog`."""
         self._log.record(record)
         self._metrics.decided(record)
+        if not record.cached and record.event in {"", "held"}:
+            self._took(Stage.DECISION, record.took_ms / 1000)
 
 
 def _how(record: DecisionRecord) -> str:

@@ -41,6 +41,7 @@ class Watcher(Protocol):
         """So many bytes of a blob went to the client."""
 
 
+_KIND: Final = web.RequestKey("sealgate.kind", str)
 _REQUEST: Final = web.RequestKey("sealgate.request", str)
 _WATCHED: Final[web.RequestKey[Watcher]] = web.RequestKey("sealgate.watched")
 
@@ -75,9 +76,16 @@ def watch(request: web.BaseRequest, watcher: Watcher) -> None:
 
 
 def about(request: web.BaseRequest, what: str) -> None:
-    """Tell whoever watches what a request is about."""
+    """Note what a request is about, and tell whoever watches."""
+    request[_KIND] = what
     if (watcher := request.get(_WATCHED)) is not None:
         watcher.about(what)
+
+
+def kind_of(request: web.BaseRequest) -> str:
+    """What a request is about; `none` where that is not known."""
+    found: str = request.get(_KIND, "none")
+    return found
 
 
 def sent(request: web.BaseRequest, count: int) -> None:

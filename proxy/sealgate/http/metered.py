@@ -9,7 +9,7 @@ from aiohttp import web
 from sealgate.http.connections import Handler
 from sealgate.http.inbound import watch
 
-_METHODS: Final = frozenset({"GET", "HEAD", "PUT", "POST", "PATCH", "DELETE"})
+METHODS: Final = frozenset({"GET", "HEAD", "PUT", "POST", "PATCH", "DELETE"})
 
 
 class Meter(Protocol):
@@ -66,7 +66,7 @@ class _Watch:
             self._meter.passing(self._direction, 1)
 
     def over(self) -> None:
-        method = self._request.method if self._request.method in _METHODS else "other"
+        method = self._request.method if self._request.method in METHODS else "other"
         response = self.response
         # 499 is nginx's word for a client that left; no answer went anywhere.
         self._meter.answered(method, self.route, 499 if response is None else response.status)

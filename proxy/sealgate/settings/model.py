@@ -249,6 +249,7 @@ class Settings:
         alerts: who is told of what happens.
         admin_listen: address and port of health and metrics; None has none.
         log_format: `human` or `json`.
+        traces: where a collector takes traces; "" writes none.
     """
 
     host: str = "127.0.0.1"
@@ -272,6 +273,7 @@ class Settings:
     alerts: tuple[AlertSettings, ...] = ()
     admin_listen: tuple[str, int] | None = None
     log_format: str = "human"
+    traces: str = ""
 
     @property
     def called(self) -> str:

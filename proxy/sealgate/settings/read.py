@@ -18,7 +18,7 @@ from sealgate.policy import schema, strict_yaml
 from sealgate.policy.model import Unmatched
 from sealgate.policy.problems import did_you_mean
 from sealgate.settings.access import check_access, read_access
-from sealgate.settings.alerts import read_alerts
+from sealgate.settings.alerts import read_alerts, webhook_of
 from sealgate.settings.auth import read_auth
 from sealgate.settings.given import Given
 from sealgate.settings.model import AuthSettings, KeySettings, Overrides, Settings, TlsSettings
@@ -53,6 +53,7 @@ def read_settings(
     given.override(flags, variables)
     host, port = _listen(given, "listen", "127.0.0.1:8080")
     log_format = _log_format(given)
+    traces = _traces(given)
     admin = _listen(given, "admin_listen", "") if given.value("admin_listen", "") else None
     upstreams = read_upstreams(given)
     policies = tuple(given.path("policies", text) for text in given.value("policies", ()))
@@ -93,6 +94,7 @@ def read_settings(
         alerts=alerts,
         admin_listen=admin,
         log_format=log_format,
+        traces=traces,
     )
     _check_names(given, made)
     return made
@@ -129,6 +131,15 @@ def _unmatched(given: Given) -> Unmatched:
         return Unmatched(text)
     given.refuse(("unmatched",), f"{text} is not one of deny, warn, admit", did_you_mean(text, set(Unmatched)))
     return Unmatched.DENY
+
+
+def _traces(given: Given) -> str:
+    """The collector's URL; without a path it is that of OTLP (OTLP specification, "OTLP/HTTP Request")."""
+    text: str = given.value("traces", {}).get("otlp_endpoint", "")
+    url = webhook_of(text)
+    if text and not url:
+        given.refuse(("traces", "otlp_endpoint"), "this is no URL", "as in http://collector.example:4318")
+    return url + "v1/traces" if url.count("/") == 3 and url.endswith("/") else url
 
 
 def _log_format(given: Given) -> str:

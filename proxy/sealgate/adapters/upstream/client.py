@@ -15,7 +15,7 @@ from sealgate.adapters.upstream.tls import TlsContexts, upstream_tls
 from sealgate.adapters.upstream.transport import Timeouts, Transport
 from sealgate.adapters.upstream.uploads import UploadCalls
 from sealgate.errors import ConfigurationInvalid, Malformed
-from sealgate.ports import Took, nobody_asks
+from sealgate.ports import Onward, Took, nobody_asks, nothing_onward
 
 
 class HttpUpstream(ManifestCalls, ListingCalls, BlobCalls, UploadCalls):
@@ -31,6 +31,7 @@ class HttpUpstream(ManifestCalls, ListingCalls, BlobCalls, UploadCalls):
         resolver: how names are resolved; by the system when None.
         tls: how it is verified; by the system's authorities when None.
         took: told how long it took to answer.
+        onward: what it is told about what a request is part of.
 
     Raises:
         ConfigurationInvalid: `url` is more or less than an origin.
@@ -47,13 +48,14 @@ class HttpUpstream(ManifestCalls, ListingCalls, BlobCalls, UploadCalls):
         resolver: AbstractResolver | None = None,
         tls: TlsContexts | None = None,
         took: Took = nobody_asks,
+        onward: Onward = nothing_onward,
     ) -> None:
         try:
             origin = Origin.parse(url)
         except Malformed as error:
             raise ConfigurationInvalid(f"upstream {name}: {error}") from error
         transport = Transport(
-            name, origin, redirect_hosts, timeouts or Timeouts(), resolver, tls or upstream_tls(), took
+            name, origin, redirect_hosts, timeouts or Timeouts(), resolver, tls or upstream_tls(), took, onward
         )
         super().__init__(transport, origin, Redirects(transport, origin, redirect_hosts), pass_redirects=pass_redirects)
         self._name = name

@@ -27,7 +27,7 @@ from sealgate.limits import (
     UPLOAD_ANSWER_SECONDS,
     UPSTREAM_CONNECTIONS,
 )
-from sealgate.ports import Stage, Took, nobody_asks
+from sealgate.ports import Onward, Stage, Took, nobody_asks, nothing_onward
 
 _PLAIN: Final = re.compile(rb"[^\x00-\x08\x0a-\x1f\x7f]*")
 _SINGLE: Final = ("Content-Length", "Content-Type", "Content-Encoding", "Transfer-Encoding", "Location")
@@ -64,6 +64,7 @@ class Transport:
         resolver: how names are resolved; by the system when None.
         tls: how both are verified.
         took: told how long each answer's head took.
+        onward: what the origin is told about what a request is part of.
     """
 
     def __init__(
@@ -75,10 +76,12 @@ class Transport:
         resolver: AbstractResolver | None,
         tls: TlsContexts,
         took: Took = nobody_asks,
+        onward: Onward = nothing_onward,
     ) -> None:
         self._name = name
         self._origin = origin
         self._took = took
+        self._onward = onward
         self.timeouts = timeouts
         bounded = BoundedResolver(timeouts.connect, resolver)
         self._at_origin = _session(bounded, tls.origin)
@@ -108,7 +111,9 @@ class Transport:
     async def _send(
         self, method: str, target: Target, headers: Mapping[str, str], sending: Sending | None
     ) -> aiohttp.ClientResponse:
-        session = self._at_origin if target.origin == self._origin else self._elsewhere
+        here = target.origin == self._origin
+        session = self._at_origin if here else self._elsewhere
+        headers = {**headers, **self._onward()} if here else headers
         limits = self.timeouts
         with self.translated(sending):
             async with asyncio.timeout(limits.first_byte) as deadline:
