@@ -128,8 +128,7 @@ async def test_b35_a_method_of_the_clients_own_is_another_one(holding):
 
 async def test_a_reload_that_fails_is_counted_and_told(holding):
     async with holding as world:
-        (world.gate.folder / "signed.yaml").write_text("name: [")
-        world.gate.reload()
+        world.gate.write("signed.yaml", "name: [")
         async with asyncio.timeout(20):
             while not (told := await ready(world.gate))["policies"]["problem"]:  # noqa: ASYNC110 - it is in the gate
                 await asyncio.sleep(0.02)

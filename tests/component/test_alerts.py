@@ -95,8 +95,7 @@ async def test_each_kind_is_told(registry, gate_world, place):
         assert (await world.client.pull("team/new", "1.0")).status == 503
         assert (await place.next())["type"] == "sealgate.undetermined.v1"
 
-        (world.gate.folder / "signed.yaml").write_text("name: [")
-        world.gate.reload()
+        world.gate.write("signed.yaml", "name: [")
         failed = await place.next()
         assert failed["type"] == "sealgate.reload-failed.v1"
         assert "signed.yaml:1" in failed["data"]["text"]

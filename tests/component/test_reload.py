@@ -59,10 +59,7 @@ async def answers(world, status, repository="team/app", reference="1.0"):
 
 
 def write(world, text, name="signed.yaml"):
-    """As careful people do: never half a file."""
-    new = world.gate.folder / f".{name}.new"
-    new.write_text(text)
-    new.replace(world.gate.folder / name)
+    world.gate.write(name, text)
 
 
 @pytest.fixture
@@ -555,7 +552,7 @@ async def test_a_deletion_under_new_policies_is_seen_by_what_began_under_the_old
             async with asyncio.timeout(SECONDS):
                 await sluice.reached.wait()
             before = world.gate.decisions
-            (world.gate.folder / "signed.yaml").write_text(LOOSE.replace('["team/**"]', '["team/**", "more/**"]'))
+            write(world, LOOSE.replace('["team/**"]', '["team/**", "more/**"]'))
 
             async def reloaded():
                 await world.client.pull("nobody/app", "1.0")

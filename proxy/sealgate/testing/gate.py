@@ -3,8 +3,8 @@
 import json
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -58,6 +58,17 @@ class RunningGate:
         """Have it do as when it is told to stop, and go on answering."""
         self._running.leave()
 
+    def write(self, name: str, text: str) -> None:
+        """Change one of its files as careful people do: nobody reads half of it.
+
+        Args:
+            name: the file's name in `folder`.
+            text: all that it says from now on.
+        """
+        new = self.folder / f".{name}.new"
+        new.write_text(text, encoding="utf-8")
+        new.replace(self.folder / name)
+
     def reload(self) -> None:
         """Have everything read again soon, as SIGHUP has."""
         self._reloader.ask(afresh=True)
@@ -97,7 +108,7 @@ async def running_gate(
     Raises:
         ConfigurationInvalid: a policy, a key or the trusted root cannot be used.
     """
-    with tempfile.TemporaryDirectory(prefix="sealgate-test-") as name:
+    with tempfile.TemporaryDirectory(prefix="sealgate-test-") as name, _free_port() as port:
         folder = Path(name)
         for file, text in policies.items():
             (folder / file).write_text(text, encoding="utf-8")
@@ -106,7 +117,7 @@ async def running_gate(
         if trusted_root is not None:
             (folder / _TRUSTED_ROOT).write_bytes(trusted_root)
         document = {
-            "listen": f"127.0.0.1:{_free_port()}",
+            "listen": f"127.0.0.1:{port}",
             "upstreams": [{"name": "default", "url": registry_url}],
             "policies": list(policies),
             "unmatched": unmatched.value,
@@ -144,9 +155,13 @@ async def running_gate(
                 await running.stop(_STOP_SECONDS)
 
 
-def _free_port() -> int:
-    """A port nobody listens on: the gate's messages name it before it listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+@contextmanager
+def _free_port() -> Iterator[int]:
+    """A port that nobody else is given meanwhile, and the gate can listen on: its messages name it before it does.
+
+    Linux lets a second socket have the address where both ask for `SO_REUSEADDR`, as asyncio's do, and one listens.
+    """
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]

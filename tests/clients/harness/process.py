@@ -119,12 +119,20 @@ def serving(command: list[str], home: Path, ready: Callable[[], bool], **environ
             process.wait()
 
 
+_held: list[socket.socket] = []
+
+
 def free_port() -> int:
-    """A port of the loopback address that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of the loopback address that nobody else is given until this process ends.
+
+    It stays bound, and nobody listens: Linux lets whoever asks for `SO_REUSEADDR`, as servers do, listen on it.
+    """
+    held = socket.socket()
+    _held.append(held)
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    port: int = held.getsockname()[1]
+    return port
 
 
 def answers(host: str, context: ssl.SSLContext | None = None) -> bool:
