@@ -177,6 +177,10 @@ class Oras:
         words = ("attach", "--plain-http", "--artifact-type", artifact_type, reference, "attached.txt:text/plain")
         return self._shell.run(self._oras, *words)
 
+    def copy_with_referrers(self, source: str, target: str) -> Result:
+        """Copy from one registry to another, and what refers to it."""
+        return self._shell.run(self._oras, "cp", "-r", "--from-plain-http", source, "--to-plain-http", target)
+
     def pull_file(self, reference: str) -> tuple[Result, Path]:
         """Pull it; gives the place of the file as well."""
         folder = _folder(self._shell)
