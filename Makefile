@@ -45,7 +45,7 @@ conformance: setup ## the OCI conformance suite, directly and through the gate, 
 
 oracle: setup ## another implementation of Sigstore judges what sealgate.testing signs (needs npm)
 	cd tests/oracle && npm ci --ignore-scripts
-	$(BIN)/python -m pytest tests/oracle $(ARGS)
+	$(BIN)/python -m pytest tests/oracle -n auto $(ARGS)
 
 mutants: setup ## take each check of the verifier and of decide() out, one at a time: a test must fail (minutes)
 	$(BIN)/python tests/mutants/run.py $(ARGS)

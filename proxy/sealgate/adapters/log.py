@@ -12,12 +12,8 @@ from typing import Final, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-_SHARED: Final[tuple[Processor, ...]] = (
-    structlog.stdlib.add_log_level,
-    structlog.stdlib.add_logger_name,
-    structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
-    structlog.stdlib.ExtraAdder(),
-)
+_stamp: Final = structlog.processors.TimeStamper(fmt="iso", utc=True, key="time")
+_ITS_OWN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 _BARE: Final = re.compile(r"[!#-<>-~]+")  # printable ASCII but quotation marks and `=`
 _FIRST: Final = ("time", "level", "logger", "event", "exception")
 
@@ -31,19 +27,29 @@ def set_up(form: str, stream: TextIO) -> None:
     """
     render: Processor = structlog.processors.JSONRenderer(ensure_ascii=True) if form == "json" else _human
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=_SHARED,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                render,
-            ],
-        )
-    )
+    handler.setFormatter(_Formatter(render))
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.INFO)
+
+
+class _Formatter(logging.Formatter):
+    """structlog's processors for what comes through `logging`, as all of it does.
+
+    structlog's own formatter makes two more records of each, which takes as long as all the rest of a line.
+    """
+
+    def __init__(self, render: Processor) -> None:
+        super().__init__()
+        self._render = render
+
+    def format(self, record: logging.LogRecord) -> str:
+        event = {name: value for name, value in vars(record).items() if name not in _ITS_OWN}
+        event |= {"event": record.getMessage(), "level": record.levelname.lower(), "logger": record.name}
+        if record.exc_info:
+            event["exc_info"] = record.exc_info
+        told = structlog.processors.format_exc_info(None, "", _stamp(None, "", event))
+        return str(self._render(None, "", told))
 
 
 def _human(_logger: WrappedLogger, _name: str, event: EventDict) -> str:
