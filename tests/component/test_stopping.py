@@ -1,13 +1,19 @@
 """`sealgate serve` is told to stop: it leaves, lets what is in flight finish, and hurries when it is told again."""
 
 import asyncio
+import json
 import os
 import signal
+import socket
 import sys
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
+import aiohttp
 import pytest
+
+from sealgate.testing import images
+from sealgate.testing.client import RegistryClient
 
 POLICY = "name: open\nrepositories: ['**']\nallow_unsigned: true\n"
 SECONDS = 30
@@ -85,6 +91,33 @@ async def test_f12_it_accepts_for_as_long_as_it_is_said_to_and_then_ends(serving
         assert await gate.ended() == 0
         with pytest.raises(ConnectionRefusedError):
             await answer(port)
+
+
+@pytest.mark.parametrize("what", ["blobs", "manifests"])
+async def test_f12_what_a_slow_client_has_yet_to_read_is_not_lost(serving, registry, what):
+    """The gate has answered all of it when it is to end; the client has not taken it yet."""
+    image = images.oci_image(seed=1, size=4_000_000, annotations={"padding": "x" * 4_000_000})
+    registry.add_artifact("app", image, "1.0")
+    references = {"blobs": json.loads(image.raw)["layers"][0]["digest"], "manifests": "1.0"}
+    async with serving(SEALGATE_DRAIN="0") as (gate, port):
+        async with aiohttp.ClientSession() as session:
+            assert (await RegistryClient(f"http://127.0.0.1:{port}", session).pull("app", "1.0")).status == 200
+        with socket.socket() as slow:
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            slow.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(slow, ("127.0.0.1", port))
+            reader, writer = await asyncio.open_connection(sock=slow, limit=4096)
+            writer.write(f"GET /v2/app/{what}/{references[what]} HTTP/1.1\r\nHost: x\r\nAccept: */*\r\n\r\n".encode())
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            gate.told()
+            await gate.says("stopping")
+            length = 0
+            while piece := await reader.read(4096):
+                length += len(piece)
+                await asyncio.sleep(0.0005)  # it is slower than the gate can end
+            writer.close()
+        assert length == int(head.partition("Content-Length: ")[2].partition("\r\n")[0])
+        assert await gate.ended() == 0
 
 
 @pytest.mark.parametrize("drain", ["300", "0"], ids=["while-it-leaves", "while-requests-finish"])

@@ -84,6 +84,8 @@ class Listener(web.Server):
         self._answering = 0
         self._quiet = asyncio.Event()
         self._quiet.set()
+        self._empty = asyncio.Event()
+        self._empty.set()
         self._closing = False
 
     def __call__(self) -> "_Connection":
@@ -101,9 +103,19 @@ class Listener(web.Server):
             async with asyncio.timeout(seconds):
                 await self._quiet.wait()
 
+    async def emptied(self, seconds: float) -> None:
+        """Wait until every client has what was answered, once all are told to close.
+
+        An answer is over for its handler while the last of it lies in the gate's memory, and would end with it.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._empty.wait()
+
     def opened(self) -> bool:
         """Count a connection; False when there are too many."""
         self._open += 1
+        self._empty.clear()
         if self._open == self._bounds.connections + 1:  # not for each: a flood of connections is none of lines
             _logger.warning("%d connections are open: further ones are answered 503", self._bounds.connections)
         return self._open <= self._bounds.connections
@@ -111,6 +123,8 @@ class Listener(web.Server):
     def closed(self) -> None:
         """Count it no more."""
         self._open -= 1
+        if self._open == 0:
+            self._empty.set()
 
     def _request(
         self,

@@ -41,9 +41,12 @@ class Running:
         """Accept nothing more, give what is in flight so many seconds, then break it off (attacks F12)."""
         self._leaving = True
         self._server.close()
+        now = asyncio.get_running_loop().time
+        end = now() + grace_seconds
         await self._listener.drain(grace_seconds)
         self._listener.pre_shutdown()
         await self._listener.shutdown(CUT_SECONDS)
+        await self._listener.emptied(max(0.0, end - now()))
 
 
 async def serve(
