@@ -138,7 +138,9 @@ def test_log_in_push_sign_and_pull(
     gate, said = gates[mode], MODES[mode]
     client, login = client_and_login(name, person, dockerd)
     reference = f"{gate.host}/{repository}:{TAG}"
-    assert not client.push(image, reference).ok  # nobody
+    # docker asks five times within 50 s where nobody gets a token that does not do; to see that once is enough.
+    if (name, mode) not in {("docker", "tokens-relayed"), ("docker", "own-anonymous")}:
+        assert not client.push(image, reference).ok  # nobody
     wrong = login(person, gate.host, said.user, said.password + "x")
     assert name == "crane" or not wrong.ok, wrong.output
     right = login(person, gate.host, said.user, said.password)

@@ -30,7 +30,9 @@ def set_up(form: str, stream: TextIO) -> None:
     handler.setFormatter(_Formatter(render))
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(logging.INFO)
+    # Of libraries only what is wrong: watchfiles has a line for each change, and the log may lie in a watched folder.
+    root.setLevel(logging.WARNING)
+    logging.getLogger("sealgate").setLevel(logging.INFO)
 
 
 class _Formatter(logging.Formatter):

@@ -47,6 +47,19 @@ def test_json_has_what_there_is_to_say_by_name():
     }
 
 
+@pytest.mark.parametrize("form", ["human", "json"])
+def test_libraries_say_what_is_wrong_and_nothing_else(form):
+    """watchfiles has a line for each change: a log in a watched folder would go on for ever."""
+    with written(form) as (logger, stream):
+        logging.getLogger("watchfiles.main").info("1 change detected")
+        logging.getLogger("watchfiles.main").warning("no more watches")
+        logger.info("ours")
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 2
+    assert "no more watches" in lines[0]
+    assert "ours" in lines[1]
+
+
 def test_people_read_a_line():
     with written("human") as (logger, stream):
         logger.warning("%s waits", "app:1.0", extra={"status": 200, "user_agent": "docker/28 (linux)", "user": None})
